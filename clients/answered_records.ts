@@ -1,0 +1,73 @@
+/**
+ * Holds a service to its word: one result for each record it was sent, for no other, and not twice.
+ * A record that gets no answer, or another's, would be lost without anybody noticing.
+ */
+import { Code, ConveyorError, invalidArgument, quote } from "../lib/errors.ts";
+import type { MessageInit } from "../proto/codec.ts";
+import type { Record, RecordId } from "../proto/messages/common.ts";
+
+/** The records that were sent and are not answered yet. */
+export class AnsweredRecords {
+  readonly #path: string;
+  readonly #owed = new Map<string, number>();
+  #count = 0;
+
+  /** `path` names the method in errors. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** How many records are owed an answer. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** A record that is about to be sent; one without identity is InvalidArgument. */
+  send(record: MessageInit<Record>, field: string): void {
+    if (!record.id?.sourceId) {
+      throw invalidArgument(
+        `${field}.id.sourceId`,
+        "must be a non-empty string",
+        record.id?.sourceId,
+      );
+    }
+    const key = keyOf(record.id);
+    this.#owed.set(key, (this.#owed.get(key) ?? 0) + 1);
+    this.#count++;
+  }
+
+  /** A result that came in; one for a record that is not owed an answer is DataLoss. */
+  settle(id: RecordId | undefined): void {
+    if (!id) throw this.#broken("a result without a record id");
+    const key = keyOf(id);
+    const owed = this.#owed.get(key);
+    if (owed === undefined) {
+      throw this.#broken(`a result for record ${key}, which it does not owe`);
+    }
+    if (owed === 1) this.#owed.delete(key);
+    else this.#owed.set(key, owed - 1);
+    this.#count--;
+  }
+
+  /** No more results follow; records that are still owed one are DataLoss. */
+  finish(): void {
+    if (this.#count === 0) return;
+    const [first] = this.#owed.keys();
+    throw this.#broken(
+      `no result for ${this.#count} records, the first being ${first}`,
+    );
+  }
+
+  #broken(what: string): ConveyorError {
+    return new ConveyorError(
+      Code.DataLoss,
+      `Cannot trust the answer of "${this.#path}": it has ${what}`,
+    );
+  }
+}
+
+function keyOf(id: MessageInit<RecordId>): string {
+  return `${quote(id.sourceId)}/${id.partition ?? 0}/${
+    id.sequenceNumber ?? 0n
+  }`;
+}

@@ -1,0 +1,133 @@
+/**
+ * One attempt of one call over a grpc-js client: bytes in, bytes out, every failure a ConveyorError.
+ */
+import { Code, ConveyorError } from "../lib/errors.ts";
+import type { grpc } from "../lib/runtime/grpc.ts";
+import {
+  bufferOf,
+  bytesOf,
+  MessageWriter,
+  readMessages,
+} from "../lib/runtime/message_stream.ts";
+import {
+  errorFromStatus,
+  type FailedCall,
+  metadataFromGrpc,
+} from "../lib/runtime/status.ts";
+import type { Answer } from "./transport.ts";
+
+/** What every attempt needs besides its message. */
+export interface Attempt {
+  readonly path: string;
+  readonly metadata: grpc.Metadata;
+  readonly options: grpc.CallOptions;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Sends one message and resolves with the answer's bytes and metadata. */
+export function callUnary(
+  client: grpc.Client,
+  attempt: Attempt,
+  request: Uint8Array,
+): Promise<Answer<Uint8Array>> {
+  const { path, metadata, options, signal } = attempt;
+  return new Promise((resolve, reject) => {
+    let header: Answer<Uint8Array>["header"] = {};
+    let message: Uint8Array | undefined;
+    const call = client.makeUnaryRequest(
+      path,
+      bufferOf,
+      bytesOf,
+      request,
+      metadata,
+      options,
+      (error, response) => {
+        if (error === null) {
+          message = response;
+          return;
+        }
+        signal?.removeEventListener("abort", onAbort);
+        reject(
+          signal?.aborted
+            ? canceled(path, signal)
+            : errorFromStatus(path, error),
+        );
+      },
+    );
+    const onAbort = (): void => call.cancel();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    call.on("metadata", (received) => header = metadataFromGrpc(received));
+    call.on("status", (status) => {
+      signal?.removeEventListener("abort", onAbort);
+      if (message) {
+        resolve({
+          message,
+          header,
+          trailer: metadataFromGrpc(status.metadata),
+        });
+      }
+    });
+  });
+}
+
+/**
+ * Exchanges streams. Requests are sent in the background while answers are read; leaving the loop
+ * cancels the call.
+ */
+export async function* callStream(
+  client: grpc.Client,
+  attempt: Attempt,
+  requests: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { path, metadata, options, signal } = attempt;
+  const call = client.makeBidiStreamRequest(
+    path,
+    bufferOf,
+    bytesOf,
+    metadata,
+    options,
+  );
+  // The last word on a failed call is told to whoever reads; an unheard 'error' would be uncaught.
+  call.on("error", () => {});
+  const onAbort = (): void => call.cancel();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  let unsendable: { readonly reason: unknown } | undefined;
+  sendRequests(call, requests).catch((reason) => {
+    unsendable = { reason };
+    call.cancel();
+  });
+  try {
+    yield* readMessages(call, ["error"], (reason) => {
+      if (unsendable) return unsendable.reason as Error;
+      if (signal?.aborted) return canceled(path, signal);
+      return errorFromStatus(path, reason as FailedCall);
+    });
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    call.cancel();
+  }
+}
+
+async function sendRequests(
+  call: grpc.ClientDuplexStream<Uint8Array, Uint8Array>,
+  requests: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const writer = new MessageWriter(call, ["status", "error"]);
+  for await (const request of requests) {
+    if (!await writer.write(request)) return;
+  }
+  writer.end();
+}
+
+/** The error of a call that its own caller gave up. */
+export function canceled(path: string, signal: AbortSignal): ConveyorError {
+  const { reason } = signal;
+  const text = reason instanceof Error ? reason.message : String(reason);
+  return new ConveyorError(
+    Code.Canceled,
+    `Cannot call "${path}": canceled: ${text}`,
+    {
+      cause: reason,
+    },
+  );
+}

@@ -1,0 +1,193 @@
+/**
+ * Options of a connection, resolved once: what a user may say, its defaults, and the credentials
+ * and channel arguments that grpc-js is given.
+ */
+import { Buffer } from "node:buffer";
+import { Code, ConveyorError, invalidArgument } from "../lib/errors.ts";
+import {
+  callTimeoutMs,
+  connectTimeoutMs,
+  keepaliveTimeMs,
+  keepaliveTimeoutMs,
+  messageBytesMax,
+  reconnectBackoffMs,
+  reconnectBackoffMsMax,
+} from "../lib/limits.ts";
+import { resolveRetryPolicy, type RetryPolicy } from "../lib/delivery/retry.ts";
+import { integerOption, requiredString, timeOption } from "../lib/options.ts";
+import { grpc } from "../lib/runtime/grpc.ts";
+import type { Address } from "./address.ts";
+
+/** TLS of a client. Every item is PEM text, or the path of a PEM file in the `…File` form. */
+export interface ClientTlsOptions {
+  /** Certificates of the authorities to trust. @default those of the runtime */
+  readonly ca?: string;
+  readonly caFile?: string;
+  /** This client's certificate chain, for servers that ask for one. @default none */
+  readonly cert?: string;
+  readonly certFile?: string;
+  /** The certificate's private key; required with it. @default none */
+  readonly key?: string;
+  readonly keyFile?: string;
+  /** Name to expect in the server's certificate, where it is not the address. @default the host */
+  readonly serverName?: string;
+}
+
+/** Options of `connect`. */
+export interface ConnectOptions {
+  /** Time until `connect` gives up, in ms. @default 10000 */
+  readonly connectTimeoutMs?: number;
+  /** Time until a unary call ends with DeadlineExceeded, in ms. @default 30000 */
+  readonly timeoutMs?: number;
+  /** Gives `connect` up when it aborts. @default undefined */
+  readonly signal?: AbortSignal;
+  /** How calls are tried again. @default one attempt */
+  readonly retry?: RetryPolicy;
+  /** TLS material for `https://` addresses. @default the runtime's authorities, no certificate */
+  readonly tls?: ClientTlsOptions;
+  /** Sent as `authorization: Bearer …` with every call. @default none */
+  readonly bearerToken?: string;
+  /** Request metadata for every call. @default {} */
+  readonly metadata?: Readonly<Record<string, string | Uint8Array>>;
+  /** Largest message sent or received, in bytes. @default 67108864 (64 MiB) */
+  readonly messageBytesMax?: number;
+  /** Quiet time after which the server is pinged, in ms. @default 30000 */
+  readonly keepaliveTimeMs?: number;
+  /** Time an unanswered ping waits before the connection is given up, in ms. @default 10000 */
+  readonly keepaliveTimeoutMs?: number;
+}
+
+/** Connection options with their defaults, and what grpc-js makes a channel of. */
+export interface ResolvedConnectOptions {
+  readonly connectTimeoutMs: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly retry: Required<RetryPolicy>;
+  readonly metadata: Readonly<Record<string, string | Uint8Array>>;
+  readonly messageBytesMax: number;
+  readonly credentials: grpc.ChannelCredentials;
+  readonly channel: grpc.ChannelOptions;
+}
+
+/** Checks `options` and fills in the defaults; reads the PEM files. */
+export async function resolveConnectOptions(
+  address: Address,
+  options: ConnectOptions = {},
+): Promise<ResolvedConnectOptions> {
+  const { metadata = {}, bearerToken, signal, tls = {} } = options;
+  if (bearerToken !== undefined) requiredString("bearerToken", bearerToken);
+  const bytesMax = integerOption(
+    "messageBytesMax",
+    options.messageBytesMax,
+    messageBytesMax,
+    1,
+    2 ** 31 - 1,
+  );
+  return {
+    connectTimeoutMs: timeOption(
+      "connectTimeoutMs",
+      options.connectTimeoutMs,
+      connectTimeoutMs,
+    ),
+    timeoutMs: timeOption("timeoutMs", options.timeoutMs, callTimeoutMs),
+    signal,
+    retry: resolveRetryPolicy(options.retry ?? { maxAttempts: 1 }),
+    metadata: bearerToken === undefined
+      ? metadata
+      : { ...metadata, authorization: `Bearer ${bearerToken}` },
+    messageBytesMax: bytesMax,
+    credentials: await credentialsFor(address, tls),
+    channel: {
+      "grpc.max_send_message_length": bytesMax,
+      "grpc.max_receive_message_length": bytesMax,
+      "grpc.keepalive_time_ms": timeOption(
+        "keepaliveTimeMs",
+        options.keepaliveTimeMs,
+        keepaliveTimeMs,
+      ),
+      "grpc.keepalive_timeout_ms": timeOption(
+        "keepaliveTimeoutMs",
+        options.keepaliveTimeoutMs,
+        keepaliveTimeoutMs,
+      ),
+      "grpc.initial_reconnect_backoff_ms": reconnectBackoffMs,
+      "grpc.max_reconnect_backoff_ms": reconnectBackoffMsMax,
+      // Retries are this package's own: two layers of them would multiply the attempts.
+      "grpc.enable_retries": 0,
+      // A proxy from the environment would see every record; connections are direct.
+      "grpc.enable_http_proxy": 0,
+      // Two clients of one address close independently of each other.
+      "grpc.use_local_subchannel_pool": 1,
+      ...(tls.serverName === undefined ? {} : {
+        "grpc.ssl_target_name_override": tls.serverName,
+        "grpc.default_authority": tls.serverName,
+      }),
+    },
+  };
+}
+
+async function credentialsFor(
+  address: Address,
+  tls: ClientTlsOptions,
+): Promise<grpc.ChannelCredentials> {
+  if (!address.tls) {
+    if (Object.keys(tls).length > 0) {
+      throw invalidArgument(
+        "tls",
+        "goes with an https:// address",
+        address.url,
+      );
+    }
+    return grpc.credentials.createInsecure();
+  }
+  const ca = await pem("tls.ca", tls.ca, tls.caFile);
+  const cert = await pem("tls.cert", tls.cert, tls.certFile);
+  const key = await pem("tls.key", tls.key, tls.keyFile);
+  if (Boolean(cert) !== Boolean(key)) {
+    throw invalidArgument(
+      "tls",
+      '"cert" and "key" go together',
+      cert ? "cert alone" : "key alone",
+    );
+  }
+  try {
+    return grpc.credentials.createSsl(ca, key, cert);
+  } catch (cause) {
+    throw new ConveyorError(
+      Code.InvalidArgument,
+      `Cannot use the option "tls": ${(cause as Error).message}`,
+      {
+        cause,
+        details: [{ field: "tls", description: (cause as Error).message }],
+      },
+    );
+  }
+}
+
+/** PEM given as text or as the path of a file; null when neither is given. */
+async function pem(
+  name: string,
+  text: string | undefined,
+  file: string | undefined,
+): Promise<Buffer | null> {
+  if (text !== undefined && file !== undefined) {
+    throw invalidArgument(name, `give it or "${name}File", not both`, file);
+  }
+  if (text !== undefined) return Buffer.from(requiredString(name, text));
+  if (file === undefined) return null;
+  try {
+    return Buffer.from(await Deno.readFile(file));
+  } catch (cause) {
+    throw new ConveyorError(
+      Code.InvalidArgument,
+      `Cannot read "${name}File" at "${file}": ${(cause as Error).message}`,
+      {
+        cause,
+        details: [{
+          field: `${name}File`,
+          description: (cause as Error).message,
+        }],
+      },
+    );
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Every bound of the package, in one place, each with its unit in its name and a word on what
+ * happens when it is reached. A bound that a user may set is the default of an option.
+ */
+
+/** Largest message sent or received; a larger one is ResourceExhausted. */
+export const messageBytesMax = 64 * 1024 * 1024;
+/** Bytes of a stream handed to the socket and not yet taken by it; the writer waits above this. */
+export const streamUnsentBytesMax = 256 * 1024;
+/** Nesting of messages inside messages; deeper input is malformed. */
+export const messageDepthMax = 100;
+
+/** A unary call without a deadline of its own ends after this with DeadlineExceeded. */
+export const callTimeoutMs = 30_000;
+/** `connect` gives up after this with Unavailable. */
+export const connectTimeoutMs = 10_000;
+/** Longest time a timer of the platform can wait; a longer deadline is refused. */
+export const timeoutMsMax = 2 ** 31 - 1;
+
+/** Idle time after which a peer is pinged, so that a half-open connection is found. */
+export const keepaliveTimeMs = 30_000;
+/** A ping unanswered for this long closes the connection. */
+export const keepaliveTimeoutMs = 10_000;
+/** A connection without any call is closed after this; the peer's channel reconnects by itself. */
+export const connectionIdleMs = 10 * 60_000;
+/** Calls under way on one connection; a peer waits with the next. */
+export const concurrentStreamsMax = 1_000;
+/** Waiting time between two attempts of a client to reach its server: first, and largest. */
+export const reconnectBackoffMs = 200;
+export const reconnectBackoffMsMax = 5_000;
+
+/** A server that closes lets calls finish for this long, then cancels them. */
+export const drainTimeoutMs = 10_000;
+
+/** Attempts of one call where a retry policy is asked for without a number. */
+export const retryAttempts = 4;
+/** Pause before the first retry, and the largest pause. */
+export const retryBackoffMs = 100;
+export const retryBackoffMsMax = 5_000;
+/** Each pause is the last one times this. */
+export const retryMultiplier = 2;
+
+/** Records of one stream to a service that it has not answered; the next one waits. */
+export const recordsInFlightMax = 10_000;

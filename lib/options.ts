@@ -1,0 +1,70 @@
+/**
+ * Checks for options, used once, at the edge where they enter. Each names the option, the rule and
+ * the value found in an InvalidArgument, and gives back the value so that a resolver reads as a list.
+ */
+import { invalidArgument } from "./errors.ts";
+import { timeoutMsMax } from "./limits.ts";
+
+/** An integer in [min, max]. */
+export function integerOption(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (value === undefined) return fallback;
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw invalidArgument(
+      name,
+      `must be an integer from ${min} to ${max}`,
+      value,
+    );
+  }
+  return value;
+}
+
+/** A finite number in [min, max]. */
+export function numberOption(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  min: number,
+  max: number,
+): number {
+  if (value === undefined) return fallback;
+  if (!(value >= min && value <= max)) {
+    throw invalidArgument(
+      name,
+      `must be a number from ${min} to ${max}`,
+      value,
+    );
+  }
+  return value;
+}
+
+/** A time in milliseconds that a timer can wait for; at least `min`. */
+export function timeOption(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  min = 1,
+): number {
+  if (value === undefined) return fallback;
+  if (!(value >= min && value <= timeoutMsMax)) {
+    throw invalidArgument(
+      name,
+      `must be from ${min} to ${timeoutMsMax} ms`,
+      value,
+    );
+  }
+  return value;
+}
+
+/** A string with at least one character. */
+export function requiredString(name: string, value: unknown): string {
+  if (typeof value !== "string" || value.length === 0) {
+    throw invalidArgument(name, "must be a non-empty string", value);
+  }
+  return value;
+}

@@ -1,0 +1,214 @@
+/**
+ * Runs handlers under grpc-js: decodes inside the handler, so that malformed bytes are answered
+ * InvalidArgument; reads no faster than the handler takes; writes no faster than the caller reads;
+ * turns what is thrown into a status, once.
+ */
+import { Code, ConveyorError } from "../errors.ts";
+import type { grpc } from "../runtime/grpc.ts";
+import { MessageWriter, readMessages } from "../runtime/message_stream.ts";
+import { metadataFromGrpc, statusFromError } from "../runtime/status.ts";
+import type { Method } from "../../proto/service.ts";
+import { WireError } from "../../proto/wire.ts";
+import type { CallContext } from "./handler.ts";
+
+/** Told of errors that are the server's own fault, where they are answered. */
+export type FaultReport = (path: string, error: unknown) => void;
+
+type UnaryHandler = (request: unknown, context: CallContext) => unknown;
+type AnyHandler = (request: never, context: CallContext) => unknown;
+/** What the calls of grpc-js have in common, of whatever kind. */
+interface ServerCall {
+  readonly metadata: grpc.Metadata;
+  getPeer(): string;
+  on(event: string, listener: () => void): unknown;
+}
+
+/** The grpc-js handler for one method. */
+export function handleCalls(
+  method: Method,
+  handler: AnyHandler,
+  stopping: AbortSignal,
+  report: FaultReport,
+): grpc.UntypedHandleCall {
+  return method.kind === "unary"
+    ? handleUnary(method, handler as UnaryHandler, stopping, report)
+    : handleStream(method, handler, stopping, report);
+}
+
+function handleUnary(
+  method: Method,
+  handler: UnaryHandler,
+  stopping: AbortSignal,
+  report: FaultReport,
+): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
+  return async (call, callback) => {
+    const context = new ServerCallContext(call, stopping);
+    try {
+      const answer = await handler(
+        decodeRequest(method, call.request),
+        context,
+      );
+      callback(null, method.response.encode(answer as object));
+    } catch (error) {
+      callback(answerError(method, error, context, report));
+    } finally {
+      context.end();
+    }
+  };
+}
+
+function handleStream(
+  method: Method,
+  handler: AnyHandler,
+  stopping: AbortSignal,
+  report: FaultReport,
+): grpc.handleBidiStreamingCall<Uint8Array, Uint8Array> {
+  return async (call) => {
+    const context = new ServerCallContext(call, stopping);
+    try {
+      const writer = new MessageWriter(call, [
+        "cancelled",
+      ]);
+      for await (const answer of answersOf(method, handler, call, context)) {
+        if (!await writer.write(method.response.encode(answer as object))) {
+          break;
+        }
+      }
+      writer.end();
+    } catch (error) {
+      call.emit("error", answerError(method, error, context, report));
+    } finally {
+      context.end();
+    }
+  };
+}
+
+/** Whatever the kind of `method`, its handler's answers as a stream. */
+async function* answersOf(
+  method: Method,
+  handler: AnyHandler,
+  call: grpc.ServerDuplexStream<Uint8Array, Uint8Array>,
+  context: CallContext,
+): AsyncGenerator<unknown, void, void> {
+  const requests = readRequests(method, call);
+  switch (method.kind) {
+    case "bidi":
+      yield* handler(requests as never, context) as AsyncIterable<unknown>;
+      return;
+    case "client_stream":
+      yield await handler(requests as never, context);
+      return;
+    case "server_stream":
+    case "unary": {
+      const { value: request, done } = await requests.next();
+      if (done) {
+        throw new ConveyorError(
+          Code.InvalidArgument,
+          `Cannot answer "${method.path}": the call ended without a request`,
+        );
+      }
+      yield* handler(request as never, context) as AsyncIterable<unknown>;
+      return;
+    }
+    default:
+      method.kind satisfies never;
+  }
+}
+
+async function* readRequests(
+  method: Method,
+  call: grpc.ServerDuplexStream<Uint8Array, Uint8Array>,
+): AsyncGenerator<unknown, void, void> {
+  const messages = readMessages(
+    call,
+    ["cancelled", "error"],
+    () =>
+      new ConveyorError(
+        Code.Canceled,
+        `Cannot read on: the caller of "${method.path}" left`,
+      ),
+  );
+  for await (const message of messages) yield decodeRequest(method, message);
+}
+
+function decodeRequest(method: Method, bytes: Uint8Array): unknown {
+  try {
+    return method.request.decode(bytes);
+  } catch (cause) {
+    if (!(cause instanceof WireError)) throw cause;
+    throw new ConveyorError(
+      Code.InvalidArgument,
+      `Cannot read the request of "${method.path}": ${cause.message}`,
+      { cause, details: [{ field: "request", description: cause.message }] },
+    );
+  }
+}
+
+function answerError(
+  method: Method,
+  error: unknown,
+  context: ServerCallContext,
+  report: FaultReport,
+): Partial<grpc.StatusObject> {
+  // A handler that stops because its caller left has done nothing wrong.
+  const faulty = !(error instanceof ConveyorError) ||
+    error.code === Code.Internal;
+  if (faulty && !context.left) report(method.path, error);
+  return statusFromError(error);
+}
+
+/** The context of a gRPC call; makes its abort signal only for a handler that looks at it. */
+class ServerCallContext implements CallContext {
+  readonly #call: ServerCall;
+  readonly #stopping: AbortSignal;
+  #controller: AbortController | undefined;
+  #ended = false;
+  #left = false;
+  readonly #onStop = (): void => this.#abort("the server is stopping");
+
+  constructor(call: ServerCall, stopping: AbortSignal) {
+    this.#call = call;
+    this.#stopping = stopping;
+    // grpc-js emits this after every finished call too: only one that comes before the end counts.
+    call.on("cancelled", () => {
+      if (this.#ended) return;
+      this.#left = true;
+      this.#abort("the caller left");
+    });
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#left) this.#abort("the caller left");
+      else if (this.#stopping.aborted) this.#onStop();
+      else this.#stopping.addEventListener("abort", this.#onStop);
+    }
+    return this.#controller.signal;
+  }
+
+  get metadata(): CallContext["metadata"] {
+    return metadataFromGrpc(this.#call.metadata);
+  }
+
+  get peer(): string {
+    return this.#call.getPeer();
+  }
+
+  /** Whether the caller left before the call was answered. */
+  get left(): boolean {
+    return this.#left;
+  }
+
+  /** Called once the call is answered. */
+  end(): void {
+    this.#ended = true;
+    this.#stopping.removeEventListener("abort", this.#onStop);
+  }
+
+  #abort(reason: string): void {
+    this.#controller?.abort(
+      new ConveyorError(Code.Canceled, `Cannot go on: ${reason}`),
+    );
+  }
+}

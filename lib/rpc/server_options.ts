@@ -1,0 +1,115 @@
+/**
+ * Options of a gRPC server, resolved once: limits that keep hostile and forgotten connections from
+ * staying, and TLS.
+ */
+import { Buffer } from "node:buffer";
+import { invalidArgument } from "../errors.ts";
+import {
+  concurrentStreamsMax,
+  connectionIdleMs,
+  keepaliveTimeMs,
+  keepaliveTimeoutMs,
+  messageBytesMax,
+} from "../limits.ts";
+import { integerOption, requiredString, timeOption } from "../options.ts";
+import { grpc } from "../runtime/grpc.ts";
+
+/** TLS of a server, as PEM text. */
+export interface ServerTlsOptions {
+  /** The certificate chain, the server's own first. */
+  readonly cert: string;
+  /** Its private key. */
+  readonly key: string;
+  /** Authorities of client certificates; when given, a client without one is refused. @default none */
+  readonly clientCa?: string;
+}
+
+/** Options of a gRPC server. */
+export interface RpcServerOptions {
+  /** @default plaintext */
+  readonly tls?: ServerTlsOptions;
+  /** Largest message received or sent, in bytes. @default 67108864 (64 MiB) */
+  readonly messageBytesMax?: number;
+  /** Calls under way on one connection; further ones wait at the client. @default 1000 */
+  readonly concurrentStreamsMax?: number;
+  /** A connection without a call is closed after this, in ms. @default 600000 */
+  readonly connectionIdleMs?: number;
+  /** Quiet time after which a client is pinged, in ms. @default 30000 */
+  readonly keepaliveTimeMs?: number;
+  /** Time an unanswered ping waits before the connection is closed, in ms. @default 10000 */
+  readonly keepaliveTimeoutMs?: number;
+}
+
+/** Server options as grpc-js takes them. */
+export interface ResolvedRpcServerOptions {
+  readonly credentials: grpc.ServerCredentials;
+  readonly server: grpc.ServerOptions;
+}
+
+/** Checks `options` and fills in the defaults. */
+export function resolveRpcServerOptions(
+  options: RpcServerOptions = {},
+): ResolvedRpcServerOptions {
+  const bytesMax = integerOption(
+    "messageBytesMax",
+    options.messageBytesMax,
+    messageBytesMax,
+    1,
+    2 ** 31 - 1,
+  );
+  return {
+    credentials: credentialsFor(options.tls),
+    server: {
+      "grpc.max_receive_message_length": bytesMax,
+      "grpc.max_send_message_length": bytesMax,
+      "grpc.max_concurrent_streams": integerOption(
+        "concurrentStreamsMax",
+        options.concurrentStreamsMax,
+        concurrentStreamsMax,
+        1,
+        2 ** 31 - 1,
+      ),
+      "grpc.max_connection_idle_ms": timeOption(
+        "connectionIdleMs",
+        options.connectionIdleMs,
+        connectionIdleMs,
+      ),
+      "grpc.keepalive_time_ms": timeOption(
+        "keepaliveTimeMs",
+        options.keepaliveTimeMs,
+        keepaliveTimeMs,
+      ),
+      "grpc.keepalive_timeout_ms": timeOption(
+        "keepaliveTimeoutMs",
+        options.keepaliveTimeoutMs,
+        keepaliveTimeoutMs,
+      ),
+    },
+  };
+}
+
+function credentialsFor(
+  tls: ServerTlsOptions | undefined,
+): grpc.ServerCredentials {
+  if (!tls) return grpc.ServerCredentials.createInsecure();
+  const pair = {
+    cert_chain: Buffer.from(requiredString("tls.cert", tls.cert)),
+    private_key: Buffer.from(requiredString("tls.key", tls.key)),
+  };
+  // Root certificates are always named: left out, the runtime appends every authority it knows to
+  // the chain it sends, and handshakes fail.
+  const roots = Buffer.from(tls.clientCa ?? tls.cert);
+  try {
+    return grpc.ServerCredentials.createSsl(
+      roots,
+      [pair],
+      tls.clientCa !== undefined,
+    );
+  } catch (cause) {
+    throw invalidArgument(
+      "tls",
+      "must hold a certificate and its key as PEM",
+      (cause as Error).message,
+    );
+  }
+}

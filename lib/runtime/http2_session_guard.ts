@@ -1,0 +1,75 @@
+/**
+ * Keeps the process alive when an HTTP/2 peer says goodbye.
+ *
+ * Deno 2.9.4 to 2.9.6 abort (an nghttp2 assertion, or a segmentation fault) when
+ * a peer closes its session cleanly: the runtime answers GOAWAY by closing the
+ * session from inside nghttp2's own callback; with no stream left, that frees
+ * the native session while nghttp2 is still walking it (denoland/deno issue
+ * 36788). So every session is closed and destroyed one turn later than asked,
+ * when nghttp2 is off the stack. Callers see no difference: `closed` and
+ * `destroyed` read true at once, and the arguments of the first call count.
+ *
+ * Unnecessary from the first release that passes `deno task soak` unguarded; the
+ * test of this file fails on a release that survives without it.
+ */
+import http2 from "node:http2";
+import type { ClientHttp2Session, Http2Server, Http2Session } from "node:http2";
+
+/** Marks node:http2 as guarded, for every copy of this package in the process. */
+const installed = Symbol.for("@conveyor/grpc http2 session guard");
+
+/** What this guard replaces in node:http2, whatever the overloads. */
+interface GuardedHttp2 {
+  [installed]?: true;
+  createServer(...args: unknown[]): Http2Server;
+  createSecureServer(...args: unknown[]): Http2Server;
+  connect(...args: unknown[]): ClientHttp2Session;
+}
+
+/** Guards every session that is made from now on; harmless when done before. */
+export function installHttp2SessionGuard(): void {
+  const guarded = http2 as unknown as GuardedHttp2;
+  if (guarded[installed]) return;
+  guarded[installed] = true;
+
+  for (const name of ["createServer", "createSecureServer"] as const) {
+    const create = guarded[name];
+    guarded[name] = (...args) =>
+      create.apply(http2, args).prependListener("session", deferEnd);
+  }
+  const connect = guarded.connect;
+  guarded.connect = (...args) => {
+    const session = connect.apply(http2, args);
+    deferEnd(session);
+    return session;
+  };
+}
+
+function deferEnd(session: Http2Session): void {
+  deferMethod(session, "close", "closed");
+  deferMethod(session, "destroy", "destroyed");
+}
+
+/** Makes `session[method]` run a turn later, and `session[flag]` true meanwhile. */
+function deferMethod(
+  session: Http2Session,
+  method: "close" | "destroy",
+  flag: "closed" | "destroyed",
+): void {
+  const run = session[method] as (...args: unknown[]) => void;
+  const prototype = Object.getPrototypeOf(session);
+  let pending = false;
+  Object.defineProperty(session, flag, {
+    configurable: true,
+    get: () => pending || Reflect.get(prototype, flag, session),
+  });
+  session[method] = (...args: unknown[]): void => {
+    if (session[flag]) return;
+    pending = true;
+    setImmediate(() => {
+      // Down before the method runs: with its flag up it would do nothing.
+      pending = false;
+      run.apply(session, args);
+    });
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * Conveyor: a gRPC router for data pipelines, as a library. This module has the clients of
+ * transform, sink and lookup services in any language; `@conveyor/grpc/connector` serves such
+ * services from a TypeScript function.
+ *
+ * @example Have a batch of records transformed
+ * ```ts
+ * import { TransformClient } from "@conveyor/grpc";
+ * import { serveTransform } from "@conveyor/grpc/connector";
+ *
+ * await using server = await serveTransform(
+ *   (record) => ({ ...record, recordType: record.recordType.toUpperCase() }),
+ *   { address: "127.0.0.1:0" },
+ * );
+ * await using client = await TransformClient.connect(`http://${server.address}`, "upper");
+ * const { results } = await client.processBatch({
+ *   records: [{ id: { sourceId: "orders", sequenceNumber: 1n }, recordType: "order" }],
+ * });
+ * console.log(results[0]?.outputRecords[0]?.recordType); // ORDER
+ * ```
+ *
+ * @module
+ */
+export { Code, ConveyorError } from "./lib/errors.ts";
+export type {
+  CallMetadata,
+  ConveyorErrorOptions,
+  FieldViolation,
+} from "./lib/errors.ts";
+export type { RetryPolicy } from "./lib/delivery/retry.ts";
+export type {
+  ClientTlsOptions,
+  ConnectOptions,
+} from "./clients/channel_options.ts";
+export type { Answer, CallOptions, Transport } from "./clients/transport.ts";
+export { TransformClient } from "./clients/transform_client.ts";
+export type {
+  ProcessStreamOptions,
+  TransformConfig,
+} from "./clients/transform_client.ts";
+export { SinkClient } from "./clients/sink_client.ts";
+export type { WriteStreamOptions } from "./clients/sink_client.ts";
+export { LookupClient } from "./clients/lookup_client.ts";
+export type { Codec, MessageInit } from "./proto/codec.ts";
+export type { Method, MethodKind } from "./proto/service.ts";
+export type {
+  Endpoint,
+  Record,
+  RecordBatch,
+  RecordId,
+  Watermark,
+} from "./proto/messages/common.ts";
+export type { Duration, Timestamp } from "./proto/messages/google.ts";
+export type {
+  Capabilities as TransformCapabilities,
+  ProcessBatchResponse,
+  TransformResult,
+} from "./proto/messages/transform.ts";
+export { TransformStatus } from "./proto/messages/transform.ts";
+export type {
+  CapacityResponse,
+  FlushResponse,
+  RecordWriteResult,
+  WriteBatchResponse,
+  WriteOptions,
+} from "./proto/messages/sink.ts";
+export { DeliveryGuarantee, WriteStatus } from "./proto/messages/sink.ts";
+export type {
+  BatchLookupResponse,
+  BatchStats,
+  Capabilities as LookupCapabilities,
+  LookupResponse,
+} from "./proto/messages/lookup.ts";
+export { LookupStatus } from "./proto/messages/lookup.ts";
