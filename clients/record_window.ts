@@ -11,7 +11,7 @@ import { AnsweredRecords } from "./answered_records.ts";
 export class RecordWindow {
   readonly #answered: AnsweredRecords;
   #room = 0;
-  #pausedUntil: Promise<void> | undefined;
+  #pause: ReturnType<typeof setTimeout> | undefined;
   #over = false;
   #wake: (() => void) | undefined;
 
@@ -27,21 +27,21 @@ export class RecordWindow {
     this.#wake?.();
   }
 
-  /** The service has room for `records` more, once `until` is over. */
-  limit(records: bigint, until: Promise<void>): void {
+  /** The service has room for `records` more, once `waitMs` are over. */
+  limit(records: bigint, waitMs: number): void {
     this.#room = Math.min(Number(records), recordsInFlightMax);
-    const paused = until.then(() => {
-      if (this.#pausedUntil === paused) this.#pausedUntil = undefined;
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
       // A service that has no room and nothing to answer gets one record to go on with.
       if (this.#room <= 0 && this.#answered.count === 0) this.#room = 1;
       this.#wake?.();
-    });
-    this.#pausedUntil = paused;
+    }, waitMs);
   }
 
   /** Waits for room, then counts `record` as sent; false when the stream is over. */
   async send(record: MessageInit<Record>, field: string): Promise<boolean> {
-    await this.#until(() => this.#room > 0 && this.#pausedUntil === undefined);
+    await this.#until(() => this.#room > 0 && this.#pause === undefined);
     if (this.#over) return false;
     this.#answered.send(record, field);
     this.#room--;
@@ -62,6 +62,7 @@ export class RecordWindow {
 
   /** Nothing more is sent; whoever waits goes on. */
   end(): void {
+    clearTimeout(this.#pause);
     this.#over = true;
     this.#wake?.();
   }

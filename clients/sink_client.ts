@@ -1,5 +1,4 @@
 /** Calls a sink service, and holds it to one result per record. */
-import { setTimeout as delay } from "node:timers/promises";
 import { requiredString } from "../lib/options.ts";
 import { Code, ConveyorError } from "../lib/errors.ts";
 import type { MessageInit } from "../proto/codec.ts";
@@ -126,7 +125,7 @@ export class SinkClient implements AsyncDisposable {
           window.open(answer.ready.initialCredits);
         } else if (answer.backpressure) {
           const { availableCredits, waitMs } = answer.backpressure;
-          window.limit(availableCredits, delay(waitMs));
+          window.limit(availableCredits, waitMs);
         } else if (answer.result) {
           window.settle(answer.result.recordId);
           yield answer.result;

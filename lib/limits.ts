@@ -42,3 +42,7 @@ export const retryMultiplier = 2;
 
 /** Records of one stream to a service that it has not answered; the next one waits. */
 export const recordsInFlightMax = 10_000;
+/** Records that one connector works on at the same time; the option is refused above this. */
+export const recordsAtOnceMax = 10_000;
+/** Records in one pulled batch, where the puller states no bound. */
+export const pullBatchRecords = 500;

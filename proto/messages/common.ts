@@ -2,69 +2,162 @@
 
 import type { Timestamp } from "./google.ts";
 
+/**
+ * Identity of a record. Source, partition and sequence number together name it
+ * for good, over retries and restarts.
+ */
 export interface RecordId {
+  /** Name of the source that made the record. Never empty. */
   sourceId: string;
+  /** Partition of the source, from 0. */
   partition: number;
+  /**
+   * Position in the partition. Rises strictly with each record of it; gaps are
+   * fine. Whole range.
+   */
   sequenceNumber: bigint;
+  /**
+   * The same bytes on every delivery of the record, by which a sink recognises
+   * one that it already has. Empty: the router makes them from the identity
+   * where the sink asks for exactly once.
+   */
   idempotencyKey: Uint8Array;
 }
 
+/** One unit of data on its way from a source to sinks. */
 export interface Record {
+  /** Identity of the record. Required. */
   id?: RecordId | undefined;
+  /**
+   * Kind of record, for routing: "order.created". Chosen by the producer; may
+   * be empty.
+   */
   recordType: string;
+  /**
+   * Key for order and placement: records of equal key keep their order. Empty:
+   * the partition decides.
+   */
   key: Uint8Array;
+  /**
+   * The data, which the router does not look into unless a condition reads it.
+   * The whole message stays within 64 MiB.
+   */
   payload: Uint8Array;
+  /**
+   * Text attributes that conditions can match and lookups add to. In no order.
+   */
   metadata: { [key: string]: string };
+  /** When what the record tells of happened, by the producer's clock. */
   eventTime?: Timestamp | undefined;
+  /**
+   * When the record entered the pipeline, by the clock of the node that took
+   * it.
+   */
   ingestionTime?: Timestamp | undefined;
 }
 
+/**
+ * Records that travel in one message. Order within a partition is the order
+ * here.
+ */
 export interface RecordBatch {
+  /** Name of the batch, chosen by whoever sends it; the answer repeats it. */
   batchId: string;
+  /**
+   * The records. The router makes batches of at most 500 records and 1 MiB
+   * unless a stage says otherwise; a message as a whole stays within 64 MiB.
+   */
   records: Record[];
+  /**
+   * How far the source has come with this batch; absent when it has nothing to
+   * say about it.
+   */
   watermark?: Watermark | undefined;
 }
 
+/**
+ * Says that a partition will bring nothing older than a point in time. Only
+ * ever rises.
+ */
 export interface Watermark {
+  /** Source that the watermark is of. */
   sourceId: string;
+  /** Partition of the source, from 0. */
   partition: number;
+  /** Sequence number that the partition has reached. */
   position: bigint;
+  /** No record with an event time before this follows. */
   timestamp?: Timestamp | undefined;
 }
 
+/** A position in a partition and when it was reached. */
 export interface Offset {
+  /** Sequence number. */
   value: bigint;
+  /** When the position was committed. */
   timestamp?: Timestamp | undefined;
 }
 
+/** What a service does in a pipeline. */
 export enum ServiceType {
+  /** Not said. In a filter: every type. */
   Unspecified = 0,
+  /** Brings records in. */
   Source = 1,
+  /** Changes, splits or filters records. */
   Transform = 2,
+  /** Takes records out. */
   Sink = 3,
+  /** Adds data to records by their key. */
   Lookup = 4,
 }
 
+/** Who an instance of a service is. */
 export interface ServiceIdentity {
+  /**
+   * Name of this one instance, unique among all that are registered. Never
+   * empty.
+   */
   serviceId: string;
+  /** What the service does. */
   serviceType: ServiceType;
+  /**
+   * Name that instances of the same service share, and that pipelines select
+   * by.
+   */
   name: string;
+  /** Version of the service, for people to read. */
   version: string;
+  /**
+   * What the instance can do beyond its type: "pull" on a source that the
+   * router may pull from.
+   */
   capabilities: string[];
+  /** Group that the instance shares partitions with; empty: none. */
   groupId: string;
 }
 
+/** Where a service is reached. */
 export interface Endpoint {
+  /** Host name or IP address, without a port. */
   host: string;
+  /** TCP port, 1 to 65535. */
   port: number;
+  /** Whether to connect by TLS rather than in plaintext. */
   useTls: boolean;
 }
 
+/** How well a service or a part of it is. */
 export enum HealthStatus {
+  /** Not known yet. */
   Unspecified = 0,
+  /** Works as it should. */
   Healthy = 1,
+  /** Works, with less speed or with some errors; still gets records. */
   Degraded = 2,
+  /** Does not work, or its lease has ended; gets no new records. */
   Unhealthy = 3,
 }
 
+/** Nothing to say. */
 export type Empty = object;

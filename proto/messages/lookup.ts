@@ -2,61 +2,108 @@
 
 import type { Empty, Record, RecordId } from "./common.ts";
 
+/** Finds data for records. Served by the lookup, called by the router. */
 export interface LookupServiceMethods {
-  lookup: { request: LookupRequest; response: LookupResponse; kind: "unary" };
+  /** Looks up one record. */
+  lookup: {
+    request: LookupRequest;
+    response: LookupResponse;
+    kind: "unary";
+  };
+  /** Looks up a batch: one response for each of its records. */
   batchLookup: {
     request: BatchLookupRequest;
     response: BatchLookupResponse;
     kind: "unary";
   };
-  getCapabilities: { request: Empty; response: Capabilities; kind: "unary" };
+  /** What the lookup can do. */
+  getCapabilities: {
+    request: Empty;
+    response: Capabilities;
+    kind: "unary";
+  };
 }
 
+/** A record to look up. */
 export interface LookupRequest {
+  /** Lookup to use, of those that the service has. */
   lookupId: string;
+  /** The record. */
   inputRecord?: Record | undefined;
+  /** Fields of the record that make up the key, in this order. */
   keyFields: string[];
 }
 
+/** What was found for one record. */
 export interface LookupResponse {
+  /** Identity of the record that was looked up. */
   originalId?: RecordId | undefined;
+  /** How it went. */
   status: LookupStatus;
+  /** What was found, by name; empty unless the status is found. */
   lookupData: { [key: string]: Uint8Array };
+  /** Why it failed; empty unless the status is an error or a timeout. */
   errorMessage: string;
+  /** Microseconds that the lookup took. */
   latencyUs: bigint;
 }
 
+/** How the lookup of one record went. */
 export enum LookupStatus {
+  /** Not said; counts as an error. */
   Unspecified = 0,
+  /** There is data for the key. */
   Found = 1,
+  /** There is none for the key; what follows is the stage's to say. */
   NotFound = 2,
+  /** The lookup failed on this record. */
   Error = 3,
+  /** The lookup took too long on this record; it may be tried again. */
   Timeout = 4,
 }
 
+/** Records to look up. */
 export interface BatchLookupRequest {
+  /** Lookup to use, of those that the service has. */
   lookupId: string;
+  /** The records. */
   records: Record[];
+  /** Fields of each record that make up its key, in this order. */
   keyFields: string[];
 }
 
+/** What was found for a batch. */
 export interface BatchLookupResponse {
+  /** Name of the batch, chosen by the service. */
   batchId: string;
+  /** One response for each record, matched by original_id, in any order. */
   results: LookupResponse[];
+  /** Sums over the batch. */
   stats?: BatchStats | undefined;
 }
 
+/** Sums over a batch of lookups. */
 export interface BatchStats {
+  /** Records with data. */
   found: number;
+  /** Records without data. */
   notFound: number;
+  /** Records that failed, timeouts included. */
   errors: number;
+  /** Microseconds a record, on average. */
   avgLatencyUs: bigint;
 }
 
+/** What a lookup can do. */
 export interface Capabilities {
+  /** The lookup that this is about. */
   lookupId: string;
+  /** Kinds of key that it takes; empty: all. */
   supportedKeyTypes: string[];
+  /** Whether BatchLookup is served. */
   supportsBatch: boolean;
+  /** Largest number of records in one batch; 0: no limit of its own. */
   maxBatchSize: number;
+  /** Microseconds that one lookup usually takes. */
   avgLatencyUs: bigint;
 }

@@ -6,45 +6,62 @@ import type {
   ServiceIdentity,
   ServiceType,
 } from "./common.ts";
-
 import type { Duration, Timestamp } from "./google.ts";
 
+/** Keeps the register of services. Served by the router. */
 export interface ServiceRegistryMethods {
+  /** Enters a service, or renews the entry of a service_id that is known. */
   register: {
     request: RegisterRequest;
     response: RegisterResponse;
     kind: "unary";
   };
+  /** Takes a service out. */
   deregister: {
     request: DeregisterRequest;
     response: DeregisterResponse;
     kind: "unary";
   };
+  /**
+   * Renews the lease with every message, and brings the router's commands with
+   * every answer.
+   */
   heartbeat: {
     request: HeartbeatRequest;
     response: HeartbeatResponse;
     kind: "bidi";
   };
+  /** Services as they are now. */
   listServices: {
     request: ListServicesRequest;
     response: ListServicesResponse;
     kind: "unary";
   };
+  /**
+   * Services as they are now, as added events, then each change in order and
+   * without gaps. A watcher that reads too slowly is cut off and starts again.
+   */
   watchServices: {
     request: WatchServicesRequest;
     response: ServiceEvent;
     kind: "server_stream";
   };
+  /** Where instances of a service are reached. */
   getServiceEndpoints: {
     request: GetServiceEndpointsRequest;
     response: GetServiceEndpointsResponse;
     kind: "unary";
   };
+  /**
+   * Makes a service share in the partitions of a group, which are then assigned
+   * anew.
+   */
   joinGroup: {
     request: JoinGroupRequest;
     response: JoinGroupResponse;
     kind: "unary";
   };
+  /** Ends a service's share in a group; its partitions go to the others. */
   leaveGroup: {
     request: LeaveGroupRequest;
     response: LeaveGroupResponse;
@@ -52,182 +69,320 @@ export interface ServiceRegistryMethods {
   };
 }
 
+/** A service to enter. */
 export interface RegisterRequest {
+  /** Who the service is. Required. */
   identity?: ServiceIdentity | undefined;
+  /** Where it is reached. Required unless it only calls. */
   endpoint?: Endpoint | undefined;
+  /** What to know about it. */
   metadata?: ServiceMetadata | undefined;
+  /** How often it will send heartbeats; absent: the router's default. */
   heartbeatInterval?: Duration | undefined;
+  /** Sidecar through which it is reached; empty: none. */
   sidecarId: string;
 }
 
+/** What to know about a service. */
 export interface ServiceMetadata {
+  /** Labels that selectors match, exactly. */
   labels: { [key: string]: string };
+  /** Record types that it takes; empty: all. */
   recordTypesHandled: string[];
+  /** Requests that it takes at one time; 0: no limit of its own. */
   maxConcurrentRequests: number;
+  /**
+   * Share of the load beside other instances, for weighted balancing; 0: the
+   * same as 1.
+   */
   weight: number;
 }
 
+/** Answers a registration. */
 export interface RegisterResponse {
+  /** Whether the service is entered. */
   success: boolean;
+  /**
+   * Names this registration in heartbeats; a later one of the same service_id
+   * replaces it.
+   */
   registrationId: string;
+  /** Names the lease. */
   leaseId: string;
+  /** How long the lease lasts without a heartbeat. */
   leaseTtl?: Duration | undefined;
+  /** Records that a source may send at once. One credit is one record. */
   initialCredits: bigint;
 }
 
+/** A service to take out. */
 export interface DeregisterRequest {
+  /** Which service. */
   serviceId: string;
+  /** Its registration; one that was replaced is refused. */
   registrationId: string;
+  /** Whether to let what is under way finish first. */
   graceful: boolean;
+  /** How long that may take; absent: the router's default. */
   drainTimeout?: Duration | undefined;
 }
 
+/** Answers a deregistration. */
 export interface DeregisterResponse {
+  /** Whether the service is taken out. */
   success: boolean;
+  /** Records still under way to it when it left. */
   pendingRecords: bigint;
 }
 
+/** A heartbeat. */
 export interface HeartbeatRequest {
+  /** Which service. */
   serviceId: string;
+  /** Its registration; one that was replaced is refused. */
   registrationId: string;
+  /** How it is; absent: as before. */
   health?: ServiceHealth | undefined;
+  /** How busy it is; absent: as before. */
   load?: ServiceLoad | undefined;
 }
 
+/** How a service is. */
 export interface ServiceHealth {
+  /** The service as a whole. */
   status: HealthStatus;
+  /** Why, for people to read. */
   message: string;
+  /** Its parts, by name. */
   components: { [key: string]: ComponentHealth };
 }
 
+/** How a part of a service is. */
 export interface ComponentHealth {
+  /** Name of the part. */
   name: string;
+  /** How it is. */
   status: HealthStatus;
+  /** Why, for people to read. */
   message: string;
 }
 
+/** How busy a service is. */
 export interface ServiceLoad {
+  /** Processor time in use, as a share of what the service may use: 0 to 1. */
   cpuUsage: number;
+  /** Memory in use, as a share of what the service may use: 0 to 1. */
   memoryUsage: number;
+  /** Requests under way. */
   activeRequests: bigint;
+  /** Requests or records that wait. */
   queueDepth: bigint;
+  /** Milliseconds that a request takes on average. */
   avgLatencyMs: number;
 }
 
+/** Answers a heartbeat. */
 export interface HeartbeatResponse {
+  /** Whether the lease is renewed. If not, the service registers again. */
   acknowledged: boolean;
+  /** How soon the next heartbeat must arrive, from now. */
   nextHeartbeatDeadline?: Duration | undefined;
+  /** What the service is to do, in this order. */
   commands: RouterCommand[];
 }
 
+/** What a service is to do. */
 export interface RouterCommand {
+  /** Take nothing new and finish what is under way. */
   drain?: DrainCommand | undefined;
+  /** Work again after a drain. */
   resume?: ResumeCommand | undefined;
+  /** Use new settings. */
   config?: ConfigUpdate | undefined;
+  /** Give partitions up. */
   revoke?: RevokePartitions | undefined;
+  /** Take partitions over. */
   assign?: AssignPartitions | undefined;
 }
 
+/** Take nothing new and finish what is under way. */
 export interface DrainCommand {
+  /** Why, for people to read. */
   reason: string;
+  /** How long it may take; absent: as long as it needs. */
   timeout?: Duration | undefined;
 }
 
+/** Work again after a drain. */
 export type ResumeCommand = object;
 
+/** Use new settings. */
 export interface ConfigUpdate {
+  /** The settings, by name. Those not named stay as they are. */
   config: { [key: string]: string };
 }
 
+/** Give partitions up. Comes before the assignment of the same generation. */
 export interface RevokePartitions {
+  /** Group that they belong to. */
   groupId: string;
+  /** The partitions, from 0. */
   partitions: number[];
+  /** Round of assignment, which rises with each change of the group. */
   generation: bigint;
 }
 
+/** Take partitions over. */
 export interface AssignPartitions {
+  /** Group that they belong to. */
   groupId: string;
+  /** The partitions, from 0. */
   partitions: number[];
+  /**
+   * Round of assignment, which rises with each change of the group. Commits of
+   * an older one are refused.
+   */
   generation: bigint;
 }
 
+/** Asks for services. */
 export interface ListServicesRequest {
+  /** Only this type; unspecified: all. */
   typeFilter: ServiceType;
+  /** Only services with all of these labels. */
   labelSelector: { [key: string]: string };
+  /** Whether unhealthy services are listed too. */
   includeUnhealthy: boolean;
 }
 
+/** Services. */
 export interface ListServicesResponse {
+  /** The services, in order of their service_id. */
   services: RegisteredService[];
 }
 
+/** A service as the register has it. */
 export interface RegisteredService {
+  /** Who it is. */
   identity?: ServiceIdentity | undefined;
+  /** Where it is reached. */
   endpoint?: Endpoint | undefined;
+  /** What to know about it. */
   metadata?: ServiceMetadata | undefined;
+  /** How it is. */
   health?: ServiceHealth | undefined;
+  /** When it was entered, by the leader's clock. */
   registeredAt?: Timestamp | undefined;
+  /** When it was last heard of, by the leader's clock. */
   lastHeartbeat?: Timestamp | undefined;
+  /** Partitions that it has in its group, from 0. */
   assignedPartitions: number[];
 }
 
+/** Asks to be told of changes. */
 export interface WatchServicesRequest {
+  /** Only this type; unspecified: all. */
   typeFilter: ServiceType;
+  /** Only services with all of these labels. */
   labelSelector: { [key: string]: string };
 }
 
+/** A change of the register. */
 export interface ServiceEvent {
+  /** What happened. */
   eventType: EventType;
+  /** The service after it; for a removed one, as it was last. */
   service?: RegisteredService | undefined;
 }
 
+/** What happened to a service. */
 export enum EventType {
+  /** Not said; the router never sends it. */
   Unspecified = 0,
+  /** Entered, or there already when the watch began. */
   Added = 1,
+  /** Its identity, endpoint or metadata changed. */
   Modified = 2,
+  /** Taken out, or gone with its lease. */
   Removed = 3,
+  /** Its health changed. */
   HealthChanged = 4,
+  /** It took partitions over. */
   PartitionsAssigned = 5,
+  /** It gave partitions up. */
   PartitionsRevoked = 6,
 }
 
+/** Asks where a service is reached. */
 export interface GetServiceEndpointsRequest {
+  /** Name of the service, as in ServiceIdentity.name; empty: any. */
   serviceName: string;
+  /** Only this type; unspecified: all. */
   serviceType: ServiceType;
+  /** Only members of this group; empty: all. */
   groupId: string;
 }
 
+/** Where instances of a service are reached. */
 export interface GetServiceEndpointsResponse {
+  /** The instances, in order of their service_id. */
   endpoints: EndpointInfo[];
 }
 
+/** Where one instance is reached. */
 export interface EndpointInfo {
+  /** Which instance. */
   serviceId: string;
+  /** Where it is reached. */
   endpoint?: Endpoint | undefined;
+  /** Share of the load beside other instances, for weighted balancing. */
   weight: number;
+  /** How it is. */
   health: HealthStatus;
+  /** Partitions that it has in its group, from 0. */
   assignedPartitions: number[];
 }
 
+/** Joins a group. */
 export interface JoinGroupRequest {
+  /** Service that joins. It must be registered. */
   serviceId: string;
+  /** The group; the first to join makes it. */
   groupId: string;
+  /**
+   * Stage that the group serves, whose parallelism is the number of partitions;
+   * 16 where unknown.
+   */
   stageId: string;
+  /**
+   * Partitions that the service would like, from 0. Honoured where balance
+   * allows.
+   */
   partitionPreferences: number[];
 }
 
+/** Answers a join. */
 export interface JoinGroupResponse {
+  /** Whether the service is a member. */
   success: boolean;
+  /** Round of assignment, which rises with each change of the group. */
   generation: bigint;
+  /** Partitions that the service has now, from 0. */
   assignedPartitions: number[];
 }
 
+/** Leaves a group. */
 export interface LeaveGroupRequest {
+  /** Service that leaves. */
   serviceId: string;
+  /** The group. */
   groupId: string;
+  /** Whether to let what is under way finish first. */
   graceful: boolean;
 }
 
+/** Answers a leave. */
 export interface LeaveGroupResponse {
+  /** Whether the service was a member and is none now. */
   success: boolean;
 }

@@ -2,22 +2,30 @@
 
 import type { RecordBatch, RecordId } from "./common.ts";
 
+/** Places stages on sidecars. Served by the router. */
 export interface SidecarCoordinatorMethods {
+  /**
+   * Enters a sidecar with its services, and answers the stages that it is to
+   * run.
+   */
   registerSidecar: {
     request: RegisterSidecarRequest;
     response: RegisterSidecarResponse;
     kind: "unary";
   };
+  /** Renews the sidecar's lease, and brings what it is to change. */
   heartbeat: {
     request: SidecarHeartbeatRequest;
     response: HeartbeatResponse;
     kind: "unary";
   };
+  /** The sidecar's assignments as they are now, then each change. */
   watchPipelineAssignments: {
     request: WatchAssignmentsRequest;
     response: PipelineAssignmentEvent;
     kind: "server_stream";
   };
+  /** Takes a sidecar out; its stages go to others. */
   deregisterSidecar: {
     request: DeregisterSidecarRequest;
     response: DeregisterSidecarResponse;
@@ -25,12 +33,21 @@ export interface SidecarCoordinatorMethods {
   };
 }
 
+/** Moves records. Served by the router and by each sidecar. */
 export interface SidecarDataPlaneMethods {
+  /**
+   * Takes batches of a local source. The first message opens the stream; acks,
+   * credit and pressure come back as they arise.
+   */
   pushRecords: {
     request: PushRecordsRequest;
     response: PushRecordsResponse;
     kind: "bidi";
   };
+  /**
+   * Takes a batch for a stage that runs here, from the sidecar that ran the
+   * stage before.
+   */
   receiveRecords: {
     request: ReceiveRecordsRequest;
     response: ReceiveRecordsResponse;
@@ -38,176 +55,304 @@ export interface SidecarDataPlaneMethods {
   };
 }
 
+/** What a local service does in a pipeline. */
 export enum ServiceType {
+  /** Not said. */
   Unspecified = 0,
+  /** Brings records in. */
   Source = 1,
+  /** Changes, splits or filters records. */
   Transform = 2,
+  /** Takes records out. */
   Sink = 3,
 }
 
+/** A service in the sidecar's pod. */
 export interface LocalService {
+  /** Name that pipelines select by. */
   serviceName: string;
+  /** What it does. */
   serviceType: ServiceType;
+  /** Where the sidecar reaches it: "http://localhost:50051". */
   localEndpoint: string;
 }
 
+/** A sidecar to enter. */
 export interface RegisterSidecarRequest {
+  /** Name of the sidecar, unique among all. Never empty. */
   sidecarId: string;
+  /** Pod that it runs in. */
   podName: string;
+  /** Namespace of the pod. */
   namespace: string;
+  /** Where other sidecars reach it: "http://10.0.0.7:15001". */
   sidecarEndpoint: string;
+  /** Services in its pod. */
   localServices: LocalService[];
 }
 
+/** Answers a registration. */
 export interface RegisterSidecarResponse {
+  /** Whether the sidecar is entered. */
   success: boolean;
+  /** Why not; else empty. */
   error: string;
+  /**
+   * Names this registration; a later one of the same sidecar_id replaces it.
+   */
   registrationId: string;
+  /** What the sidecar is to run now, one entry a pipeline. */
   initialAssignments: PipelineAssignment[];
 }
 
+/** How a local service is. */
 export interface LocalServiceHealth {
+  /** Which service. */
   serviceName: string;
+  /** Whether it works. */
   healthy: boolean;
+  /** Requests under way to it. */
   activeRequests: bigint;
 }
 
+/** How busy a sidecar is. */
 export interface SidecarLoad {
+  /** Processor time in use, as a share of what the sidecar may use: 0 to 1. */
   cpuUsage: number;
+  /** Memory in use, as a share of what the sidecar may use: 0 to 1. */
   memoryUsage: number;
+  /** Requests under way to all of its services. */
   totalActiveRequests: bigint;
+  /** Records that wait in the sidecar. */
   localQueueDepth: bigint;
 }
 
+/** A heartbeat. */
 export interface SidecarHeartbeatRequest {
+  /** Which sidecar. */
   sidecarId: string;
+  /** How its services are, one entry for each. */
   serviceHealth: LocalServiceHealth[];
+  /** How busy it is; absent: as before. */
   load?: SidecarLoad | undefined;
 }
 
+/** Answers a heartbeat. */
 export interface HeartbeatResponse {
+  /** Whether the lease is renewed. If not, the sidecar registers again. */
   acknowledged: boolean;
+  /**
+   * What leads from what the sidecar was last told to what it is to run now, in
+   * this order.
+   */
   commands: SidecarCommand[];
 }
 
+/** What a sidecar is to change. */
 export interface SidecarCommand {
+  /** Run these stages of a pipeline, in place of those before. */
   assign?: PipelineAssignment | undefined;
+  /** Stop running a pipeline. */
   revoke?: PipelineRevocation | undefined;
+  /** Take nothing new and finish what is under way. */
   drain?: DrainCommand | undefined;
 }
 
+/** The stages of one pipeline, as a sidecar is to run them. */
 export interface PipelineAssignment {
+  /** The pipeline. */
   pipelineId: string;
+  /** Whether every stage is in the sidecar's pod. */
   isLocalComplete: boolean;
+  /** The stages, each with where it runs. */
   stages: StageAssignment[];
 }
 
+/** Where one stage runs. */
 export interface StageAssignment {
+  /** The stage. */
   stageId: string;
+  /** In this pod: where its service is reached. */
   localEndpoint?: string | undefined;
+  /** In another pod: whom to send its records. */
   remoteSidecar?: RemoteSidecar | undefined;
+  /** What the stage does: a number of conveyor.router.StageType. */
   stageType: number;
+  /** Name of the service that the stage uses. */
   serviceName: string;
+  /** Stages that its records may go to next; empty: it is the last. */
   nextStages: string[];
 }
 
+/** A sidecar in another pod. */
 export interface RemoteSidecar {
+  /** Which sidecar. */
   sidecarId: string;
+  /** Where it is reached: "http://10.0.0.7:15001". */
   endpoint: string;
 }
 
+/** Stop running a pipeline. */
 export interface PipelineRevocation {
+  /** The pipeline. */
   pipelineId: string;
+  /** Whether to finish what is under way first. */
   drainFirst: boolean;
 }
 
+/** Take nothing new and finish what is under way. */
 export interface DrainCommand {
+  /** The pipelines; empty: all. */
   pipelineIds: string[];
+  /** Milliseconds that it may take; 0: as long as it needs. */
   timeoutMs: bigint;
 }
 
+/** Asks for a sidecar's assignments. */
 export interface WatchAssignmentsRequest {
+  /** Which sidecar. It must be registered. */
   sidecarId: string;
 }
 
+/** A change of what a sidecar is to run. */
 export interface PipelineAssignmentEvent {
+  /** What happened. */
   eventType: EventType;
+  /** The assignment after it; for a revoked one, as it was last. */
   assignment?: PipelineAssignment | undefined;
 }
 
+/** What happened to an assignment. */
 export enum EventType {
+  /** Not said; the router never sends it. */
   Unspecified = 0,
+  /** New, or there already when the watch began. */
   Assigned = 1,
+  /** Replaces the one before. */
   Updated = 2,
+  /** No longer to be run. */
   Revoked = 3,
 }
 
+/** What a source sends to the data plane. */
 export interface PushRecordsRequest {
+  /** Opens the stream. First, and only once. */
   init?: PushInit | undefined;
+  /** Records to take. Each costs one credit. */
   batch?: RecordBatch | undefined;
+  /** Sign of life of a source without records. Costs no credit. */
   heartbeat?: PushHeartbeat | undefined;
 }
 
+/** Opens a stream. */
 export interface PushInit {
+  /** Source that the records are of. Never empty. */
   sourceId: string;
+  /**
+   * Pipeline that the records are for; empty: every one that takes the source.
+   */
   pipelineId: string;
 }
 
+/** Sign of life. */
 export type PushHeartbeat = object;
 
+/** What the data plane answers. */
 export interface PushRecordsResponse {
+  /** Records that are settled or refused. */
   ack?: PushAck | undefined;
+  /** A request to wait, or its end. */
   backpressure?: PushBackpressure | undefined;
+  /** Room for more records. */
   credits?: PushCredits | undefined;
 }
 
+/** Outcome of records of one batch. */
 export interface PushAck {
+  /** The batch that the records came in. */
   batchId: string;
+  /** Whether all of them succeeded. */
   success: boolean;
+  /** One entry for each record that this ack is about. */
   recordAcks: RecordAck[];
 }
 
+/** Outcome of one record. */
 export interface RecordAck {
+  /** The record that was sent. */
   recordId?: RecordId | undefined;
+  /** What became of it. */
   status: AckStatus;
+  /** Why it did not succeed; else empty. */
   error: string;
 }
 
+/** What became of a record. */
 export enum AckStatus {
+  /** Not said; no peer sends it. */
   Unspecified = 0,
+  /** Settled: the sender may forget it. */
   Success = 1,
+  /** Refused for good: sending it again does not help. */
   Failed = 2,
+  /** Not taken now: the sender keeps it and sends it again. */
   Retry = 3,
 }
 
+/** Asks the source to wait. */
 export interface PushBackpressure {
+  /**
+   * Whether to send nothing until a message says otherwise or wait_ms has
+   * passed.
+   */
   pause: boolean;
+  /** Milliseconds to wait before the next batch; 0: no advice. */
   waitMs: number;
+  /** Why, for people to read. */
   reason: string;
 }
 
+/** Lets the source send more records. */
 export interface PushCredits {
+  /**
+   * Records that may be sent beyond those granted before. One credit is one
+   * record.
+   */
   granted: bigint;
 }
 
+/** A batch for a stage that runs elsewhere than the one before it. */
 export interface ReceiveRecordsRequest {
+  /** The pipeline. */
   pipelineId: string;
+  /** Stage that is to process the records. */
   stageId: string;
+  /** Sidecar that sends them. */
   sourceSidecarId: string;
+  /** The records. */
   batch?: RecordBatch | undefined;
 }
 
+/** Answers a batch. */
 export interface ReceiveRecordsResponse {
+  /** Whether all records succeeded. */
   success: boolean;
+  /** Why the batch as a whole was refused; else empty. */
   error: string;
+  /** One entry for each record. */
   recordAcks: RecordAck[];
 }
 
+/** A sidecar to take out. */
 export interface DeregisterSidecarRequest {
+  /** Which sidecar. */
   sidecarId: string;
+  /** Whether to let it finish what is under way first. */
   drain: boolean;
 }
 
+/** Answers a deregistration. */
 export interface DeregisterSidecarResponse {
+  /** Whether the sidecar was registered and is not now. */
   success: boolean;
 }

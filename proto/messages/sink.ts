@@ -2,111 +2,205 @@
 
 import type { Empty, Record, RecordBatch, RecordId } from "./common.ts";
 
+/**
+ * Writes records to where they shall end. Served by the sink, called by the
+ * router.
+ */
 export interface SinkServiceMethods {
+  /** Writes a batch: one result for each of its records. */
   writeBatch: {
     request: WriteBatchRequest;
     response: WriteBatchResponse;
     kind: "unary";
   };
+  /**
+   * Writes records as they come. The first message opens the stream; the
+   * service answers that it is ready, then with one result for each record and
+   * one ack for each commit.
+   */
   writeStream: {
     request: WriteStreamRequest;
     response: WriteStreamResponse;
     kind: "bidi";
   };
-  getCapacity: { request: Empty; response: CapacityResponse; kind: "unary" };
-  flush: { request: FlushRequest; response: FlushResponse; kind: "unary" };
+  /** How much the sink can take now. */
+  getCapacity: {
+    request: Empty;
+    response: CapacityResponse;
+    kind: "unary";
+  };
+  /** Makes durable what was written and is still pending. */
+  flush: {
+    request: FlushRequest;
+    response: FlushResponse;
+    kind: "unary";
+  };
 }
 
+/** A batch to write. */
 export interface WriteBatchRequest {
+  /** Sink to write to, of those that the service has. */
   sinkId: string;
+  /** The records. */
   batch?: RecordBatch | undefined;
+  /** How to write them. */
   options?: WriteOptions | undefined;
 }
 
+/** How records are written. */
 export interface WriteOptions {
+  /**
+   * Whether to answer only once the records are durable. If not, the answer may
+   * be pending.
+   */
   requireAck: boolean;
+  /** Milliseconds that the sink may take; 0: the call's own deadline. */
   timeoutMs: number;
+  /** What the pipeline relies on. */
   guarantee: DeliveryGuarantee;
 }
 
+/** How often a record may end up in the sink. */
 export enum DeliveryGuarantee {
+  /** Not said; the same as at least once. */
   Unspecified = 0,
+  /** Once or, after a failure, more often. */
   AtLeastOnce = 1,
+  /** Once: the sink drops records whose idempotency_key it already has. */
   ExactlyOnce = 2,
 }
 
+/** Results of a batch. */
 export interface WriteBatchResponse {
+  /** The batch_id of the request's batch. */
   batchId: string;
+  /** How the batch as a whole went. */
   status: WriteStatus;
+  /** One result for each record, matched by record_id, in any order. */
   results: RecordWriteResult[];
 }
 
+/** How a batch went. */
 export enum WriteStatus {
+  /** Not said; the results of the records decide. */
   Unspecified = 0,
+  /** Every record is written. */
   Success = 1,
+  /** Some records are written; the results say which. */
   Partial = 2,
+  /** No record is written. */
   Failed = 3,
+  /** Taken, but durable only after a successful Flush. */
   Pending = 4,
 }
 
+/** What became of one record. */
 export interface RecordWriteResult {
+  /** Identity of the record. */
   recordId?: RecordId | undefined;
+  /** Whether the sink has it. */
   success: boolean;
+  /** Why it failed; empty on success. */
   error: string;
+  /**
+   * Whether a failed record may succeed when sent again. If not, it becomes a
+   * dead letter.
+   */
   retryable: boolean;
 }
 
+/** What the caller sends on a stream. */
 export interface WriteStreamRequest {
+  /** Opens the stream. First, and only once. */
   init?: StreamWriteInit | undefined;
+  /** A record to write. Costs one credit. */
   record?: Record | undefined;
+  /** Asks to make durable what was sent so far. */
   commit?: CommitMarker | undefined;
 }
 
+/** Opens a stream. */
 export interface StreamWriteInit {
+  /** Sink to write to, of those that the service has. */
   sinkId: string;
+  /** Name of the stream, chosen by the caller; answers repeat it. */
   streamId: string;
+  /** How to write the records. */
   options?: WriteOptions | undefined;
 }
 
+/** Asks for a commit. */
 export interface CommitMarker {
+  /** The stream that was opened. */
   streamId: string;
+  /** Sequence number of the last record to commit, itself included. */
   upToSequence: bigint;
 }
 
+/** What the service sends on a stream. */
 export interface WriteStreamResponse {
+  /** The stream is open: records may come. */
   ready?: StreamWriteReady | undefined;
+  /** What became of one record. */
   result?: RecordWriteResult | undefined;
+  /** A commit is done. */
   commitAck?: CommitAck | undefined;
+  /** More credit, or a request to wait. */
   backpressure?: BackpressureNotice | undefined;
 }
 
+/** Answers the opening of a stream. */
 export interface StreamWriteReady {
+  /** The stream that was opened. */
   streamId: string;
+  /**
+   * Records that may be sent before more credit comes. One credit is one
+   * record.
+   */
   initialCredits: bigint;
 }
 
+/** Answers a commit. */
 export interface CommitAck {
+  /** The stream that was opened. */
   streamId: string;
+  /** Sequence number up to which, itself included, the records are durable. */
   committedSequence: bigint;
 }
 
+/** Sets the pace of a stream. */
 export interface BackpressureNotice {
+  /** Records that may be sent from now on, in place of the credit left. */
   availableCredits: bigint;
+  /** Milliseconds to wait before the next record; 0: none. */
   waitMs: number;
 }
 
+/** How much a sink can take. */
 export interface CapacityResponse {
+  /** Records that it can take now. */
   availableCapacity: bigint;
+  /** Records taken and not written yet. */
   currentQueueDepth: bigint;
+  /** Milliseconds that a batch given now is expected to take. */
   estimatedLatencyMs: number;
 }
 
+/** Asks to make pending records durable. */
 export interface FlushRequest {
+  /** Sink to flush, of those that the service has. */
   sinkId: string;
+  /** Whether to answer only once it is done. */
   waitForCompletion: boolean;
 }
 
+/** Answers a flush. */
 export interface FlushResponse {
+  /**
+   * Whether the pending records are durable, or, without waiting, whether the
+   * flush has begun.
+   */
   success: boolean;
+  /** Records that the flush made durable. */
   flushedRecords: bigint;
 }

@@ -2,82 +2,146 @@
 
 import type { Empty, Record, RecordBatch, RecordId } from "./common.ts";
 
+/**
+ * Changes, splits or filters records. Served by the transform, called by the
+ * router.
+ */
 export interface TransformServiceMethods {
+  /** Transforms a batch: one result for each of its records. */
   processBatch: {
     request: ProcessBatchRequest;
     response: ProcessBatchResponse;
     kind: "unary";
   };
+  /**
+   * Transforms records as they come. The first message opens the stream; the
+   * service answers that it is ready, then with one result for each record.
+   */
   processStream: {
     request: ProcessStreamRequest;
     response: ProcessStreamResponse;
     kind: "bidi";
   };
-  getCapabilities: { request: Empty; response: Capabilities; kind: "unary" };
+  /** What the transform can do. */
+  getCapabilities: {
+    request: Empty;
+    response: Capabilities;
+    kind: "unary";
+  };
 }
 
+/** A batch to transform. */
 export interface ProcessBatchRequest {
+  /** Transform to apply, of those that the service has. */
   transformId: string;
+  /** The records. */
   inputBatch?: RecordBatch | undefined;
+  /** Settings of the pipeline's stage, handed on as they are. */
   transformConfig: { [key: string]: string };
 }
 
+/** Results of a batch. */
 export interface ProcessBatchResponse {
+  /** The batch_id of the request's batch. */
   batchId: string;
+  /** One result for each record, matched by original_id, in any order. */
   results: TransformResult[];
 }
 
+/** What became of one record. */
 export interface TransformResult {
+  /** Identity of the record that went in. */
   originalId?: RecordId | undefined;
+  /** How it went. */
   status: TransformStatus;
+  /**
+   * Records that take its place: one on success, any number on a split, else
+   * none.
+   */
   outputRecords: Record[];
+  /** Why it failed; empty unless the status is an error. */
   errorMessage: string;
 }
 
+/** How the transformation of one record went. */
 export enum TransformStatus {
+  /** Not said; counts as an error. */
   Unspecified = 0,
+  /** Replaced by its output. */
   Success = 1,
+  /** Not wanted any further: settled without output. */
   Filtered = 2,
+  /** Failed; is tried again, and at last becomes a dead letter. */
   Error = 3,
+  /** Replaced by several records, which settle it together. */
   Split = 4,
 }
 
+/** What the caller sends on a stream. */
 export interface ProcessStreamRequest {
+  /** Opens the stream. First, and only once. */
   init?: StreamInit | undefined;
+  /** A record to transform. */
   record?: Record | undefined;
+  /** Asks for the results of all records sent so far. */
   flush?: FlushCommand | undefined;
 }
 
+/** Opens a stream. */
 export interface StreamInit {
+  /** Transform to apply, of those that the service has. */
   transformId: string;
+  /** Name of the stream, chosen by the caller; answers repeat it. */
   streamId: string;
+  /** Settings of the pipeline's stage, handed on as they are. */
   config: { [key: string]: string };
 }
 
+/** Asks for what is outstanding. */
 export interface FlushCommand {
+  /** The stream that was opened. */
   streamId: string;
 }
 
+/** What the service sends on a stream. */
 export interface ProcessStreamResponse {
+  /** The stream is open: records may come. */
   ready?: StreamReady | undefined;
+  /** What became of one record. */
   result?: TransformResult | undefined;
+  /** Every record up to a flush, or up to the end, has its result. */
   completed?: StreamCompleted | undefined;
 }
 
+/** Answers the opening of a stream. */
 export interface StreamReady {
+  /** The stream that was opened. */
   streamId: string;
+  /**
+   * Records that may be sent and not answered at one time; 0: the caller's own
+   * bound.
+   */
   bufferCapacity: bigint;
 }
 
+/** Answers a flush, and ends a stream. */
 export interface StreamCompleted {
+  /** The stream that was opened. */
   streamId: string;
+  /** Records answered since the stream was opened. */
   recordsProcessed: bigint;
 }
 
+/** What a transform can do. */
 export interface Capabilities {
+  /** The transform that this is about. */
   transformId: string;
+  /** Record types that it takes; empty: all. */
   supportedRecordTypes: string[];
+  /** Whether ProcessStream is served. */
   supportsStreaming: boolean;
+  /** Largest number of records in one batch; 0: no limit of its own. */
   maxBatchSize: number;
+  /** Batches that may be under way at one time; 0: no limit of its own. */
   maxConcurrentBatches: number;
 }
