@@ -285,7 +285,8 @@ function kindOf(method: Method): string {
 
 /** A comment of a `.proto` as JSDoc, its words wrapped anew. */
 function comment(text: string | null | undefined, indent = 0): string {
-  const words = (text ?? "").replaceAll("*/", "*\\/").split(/\s+/);
+  if (!text) return "";
+  const words = text.replaceAll("*/", "*\\/").split(/\s+/);
   const lines = [words[0]!];
   for (const word of words.slice(1)) {
     const longer = `${lines.at(-1)} ${word}`;
