@@ -14,6 +14,7 @@ import { timeOption } from "../lib/options.ts";
 import { systemRandom } from "../lib/random.ts";
 import { systemClock } from "../lib/clock.ts";
 import { grpc } from "../lib/runtime/grpc.ts";
+import { noticeRelease } from "../lib/runtime/release_notice.ts";
 import { metadataToGrpc } from "../lib/runtime/status.ts";
 import type { MessageInit } from "../proto/codec.ts";
 import type { Method } from "../proto/service.ts";
@@ -49,6 +50,7 @@ export class Channel implements Transport {
     url: string,
     options?: ConnectOptions,
   ): Promise<Channel> {
+    noticeRelease();
     const address = parseAddress(url);
     const channel = new Channel(
       address,

@@ -50,15 +50,15 @@ export interface ConveyorErrorOptions {
 /**
  * The error that every public function of this package throws or rejects with.
  *
- * @example Tell a missing service from a bad request
+ * @example See which option is wrong
  * ```ts
  * import { Code, ConveyorError, TransformClient } from "@conveyor/grpc";
  *
  * try {
- *   await TransformClient.connect("http://127.0.0.1:1", "classify", { connectTimeoutMs: 200 });
+ *   await TransformClient.connect("localhost:50051", "classify");
  * } catch (error) {
  *   if (!(error instanceof ConveyorError)) throw error;
- *   if (error.code !== Code.Unavailable) throw error;
+ *   console.log(Code[error.code], error.details[0]?.field); // InvalidArgument url
  * }
  * ```
  */

@@ -5,6 +5,7 @@
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import { drainTimeoutMs } from "../limits.ts";
 import { grpc } from "../runtime/grpc.ts";
+import { noticeRelease } from "../runtime/release_notice.ts";
 import { bufferOf, bytesOf } from "../runtime/message_stream.ts";
 import type { Method, MethodTypes, Service } from "../../proto/service.ts";
 import { type FaultReport, handleCalls } from "./call.ts";
@@ -68,6 +69,7 @@ export class RpcServer implements AsyncDisposable {
    * InvalidArgument.
    */
   async listen(address: string): Promise<string> {
+    noticeRelease();
     if (!/^(unix:.+|\[[^\]]+\]:\d+|[^:[\]]+:\d+)$/.test(address)) {
       throw invalidArgument(
         "address",
@@ -124,11 +126,14 @@ export class RpcServer implements AsyncDisposable {
   }
 }
 
-/** A socket file left by a process that died would make every bind fail. */
+/** A socket file left by a process that died would make every bind fail; a live one is kept. */
 async function removeStaleSocket(path: string): Promise<void> {
   try {
-    if ((await Deno.stat(path)).isSocket) await Deno.remove(path);
+    if (!(await Deno.stat(path)).isSocket) return;
+    (await Deno.connect({ transport: "unix", path })).close();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (error instanceof Deno.errors.NotFound) return;
+    if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+    await Deno.remove(path);
   }
 }

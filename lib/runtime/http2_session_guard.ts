@@ -5,7 +5,8 @@
  * a peer closes its session cleanly: the runtime answers GOAWAY by closing the
  * session from inside nghttp2's own callback; with no stream left, that frees
  * the native session while nghttp2 is still walking it (denoland/deno issue
- * 36788). So every session is closed and destroyed one turn later than asked,
+ * 36788). Hostile peers also bring out an uncaught "The stream has been
+ * destroyed". So every session is closed and destroyed one turn later than asked,
  * when nghttp2 is off the stack. Callers see no difference: `closed` and
  * `destroyed` read true at once, and the arguments of the first call count.
  *

@@ -1,0 +1,194 @@
+/**
+ * A function that stores a record, or many, served as a sink. Each record gets exactly one result:
+ * what the function throws is that record's failure, to be tried again unless the error blames the
+ * record itself.
+ */
+import type { MessageInit } from "../../proto/codec.ts";
+import type { Record } from "../../proto/messages/common.ts";
+import {
+  type CapacityResponse,
+  type RecordWriteResult,
+  type SinkServiceMethods,
+  type WriteOptions,
+  WriteStatus,
+} from "../../proto/messages/sink.ts";
+import { type Service, serviceOf } from "../../proto/service.ts";
+import { blame } from "../delivery/retry.ts";
+import { ConveyorError, invalidArgument } from "../errors.ts";
+import type { Handlers } from "../rpc/handler.ts";
+import { inOrder } from "./in_order.ts";
+import {
+  type Connector,
+  type ConnectorOptions,
+  resolveConnectorOptions,
+  type ResolvedConnectorOptions,
+  serveHandlers,
+} from "./serve.ts";
+
+const service: Service<SinkServiceMethods> = serviceOf(
+  "conveyor.sink.SinkService",
+);
+
+/** What a sink function is told besides its records. */
+export interface SinkContext {
+  /** The router's wishes: guarantee, time-out. */
+  readonly options: WriteOptions | undefined;
+  /** Aborts when nobody waits for the result any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Stores one record; the record is written once this resolves. */
+export type SinkFunction = (
+  record: Record,
+  context: SinkContext,
+) => void | Promise<void>;
+
+/** A sink with more to say than one function: give `write` or `writeBatch`. */
+export interface SinkHandlers {
+  /** Stores one record. */
+  readonly write?: SinkFunction;
+  /**
+   * Stores a whole batch. A throw fails every record of it; to fail some, resolve with their
+   * errors: one element per record, `undefined` where it was written.
+   */
+  readonly writeBatch?: (
+    records: readonly Record[],
+    context: SinkContext,
+  ) => Promise<readonly (Error | undefined)[] | void>;
+  /** Makes durable what is still held; resolves with the number of records. @default nothing is held */
+  readonly flush?: () => Promise<bigint>;
+  /** What it can take now. @default no bound is stated */
+  readonly capacity?: () =>
+    | MessageInit<CapacityResponse>
+    | Promise<MessageInit<CapacityResponse>>;
+}
+
+/**
+ * Serves `sink` as a sink service with health and reflection, until it is closed or the process is
+ * told to end. A thrown error leaves the record to be tried again, except a `ConveyorError` whose
+ * code blames the record (`InvalidArgument`, `OutOfRange`, `DataLoss`).
+ *
+ * Rejects with `InvalidArgument` for an option out of range and `Unavailable` when the address is
+ * taken.
+ *
+ * @example
+ * ```ts
+ * import { serveSink } from "@conveyor/grpc/connector";
+ *
+ * const lines: string[] = [];
+ * await using server = await serveSink((record) => {
+ *   lines.push(new TextDecoder().decode(record.payload));
+ * }, { address: "127.0.0.1:0" });
+ * console.log(`sink on ${server.address}`);
+ * ```
+ */
+export async function serveSink(
+  sink: SinkFunction | SinkHandlers,
+  options: ConnectorOptions,
+): Promise<Connector> {
+  const resolved = resolveConnectorOptions(options);
+  const handlers = typeof sink === "function" ? { write: sink } : sink;
+  if (Boolean(handlers.write) === Boolean(handlers.writeBatch)) {
+    throw invalidArgument(
+      "sink",
+      'must have either "write" or "writeBatch"',
+      handlers,
+    );
+  }
+  return await serveHandlers(service, handlersOf(handlers, resolved), options);
+}
+
+type Outcome = MessageInit<RecordWriteResult> & { readonly success: boolean };
+
+function handlersOf(
+  sink: SinkHandlers,
+  { concurrency }: ResolvedConnectorOptions,
+): Handlers<SinkServiceMethods> {
+  const write = (
+    records: readonly Record[],
+    context: SinkContext,
+  ): Promise<Outcome[]> =>
+    sink.writeBatch
+      ? writeTogether(sink.writeBatch, records, context)
+      : inOrder(records, concurrency, (record) =>
+        writeOne(sink.write!, record, context));
+  return {
+    writeBatch: async ({ batch, options }, { signal }) => {
+      const results = await write(batch?.records ?? [], { options, signal });
+      return { batchId: batch?.batchId, status: statusOf(results), results };
+    },
+    async *writeStream(requests, { signal }) {
+      let options: WriteOptions | undefined;
+      for await (const { init, record, commit } of requests) {
+        if (init) {
+          options = init.options;
+          yield {
+            ready: {
+              streamId: init.streamId,
+              initialCredits: BigInt(concurrency),
+            },
+          };
+        } else if (record) {
+          const [result] = await write([record], { options, signal });
+          yield { result };
+        } else if (commit) {
+          await sink.flush?.();
+          yield {
+            commitAck: {
+              streamId: commit.streamId,
+              committedSequence: commit.upToSequence,
+            },
+          };
+        }
+      }
+    },
+    flush: async () => ({
+      success: true,
+      flushedRecords: await sink.flush?.(),
+    }),
+    getCapacity: async () => await sink.capacity?.() ?? {},
+  };
+}
+
+async function writeOne(
+  write: SinkFunction,
+  record: Record,
+  context: SinkContext,
+): Promise<Outcome> {
+  try {
+    await write(record, context);
+    return outcome(record, undefined);
+  } catch (error) {
+    return outcome(record, error);
+  }
+}
+
+async function writeTogether(
+  writeBatch: NonNullable<SinkHandlers["writeBatch"]>,
+  records: readonly Record[],
+  context: SinkContext,
+): Promise<Outcome[]> {
+  try {
+    const errors = await writeBatch(records, context) ?? [];
+    return records.map((record, i) => outcome(record, errors[i]));
+  } catch (error) {
+    return records.map((record) => outcome(record, error));
+  }
+}
+
+function outcome(record: Record, error: unknown): Outcome {
+  if (error === undefined) return { recordId: record.id, success: true };
+  return {
+    recordId: record.id,
+    success: false,
+    error: error instanceof Error ? error.message : String(error),
+    retryable: !(error instanceof ConveyorError) ||
+      blame(error.code) !== "record",
+  };
+}
+
+function statusOf(results: readonly Outcome[]): WriteStatus {
+  const written = results.filter(({ success }) => success).length;
+  if (written === results.length) return WriteStatus.Success;
+  return written === 0 ? WriteStatus.Failed : WriteStatus.Partial;
+}

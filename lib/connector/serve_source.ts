@@ -1,0 +1,203 @@
+/**
+ * A stream of records, served as a source that a router pulls from. No more records are under way
+ * than the router allows: what it has acknowledged makes room for more.
+ */
+import type { MessageInit } from "../../proto/codec.ts";
+import type { Record, Watermark } from "../../proto/messages/common.ts";
+import type {
+  PullRequest,
+  RecordAck,
+  SourceServiceMethods,
+} from "../../proto/messages/source.ts";
+import { type Service, serviceOf } from "../../proto/service.ts";
+import { invalidArgument } from "../errors.ts";
+import { pullBatchRecords, recordsInFlightMax } from "../limits.ts";
+import type { CallContext, Handlers } from "../rpc/handler.ts";
+import {
+  type Connector,
+  type ConnectorOptions,
+  resolveConnectorOptions,
+  serveHandlers,
+} from "./serve.ts";
+
+const service: Service<SourceServiceMethods> = serviceOf(
+  "conveyor.source.SourceService",
+);
+
+/** Where a pull starts. */
+export interface PullStart {
+  /** The source that is pulled from. */
+  readonly sourceId: string;
+  /** Next sequence number by partition; a partition that is not in it starts at its beginning. */
+  readonly positions: ReadonlyMap<number, bigint>;
+  /** Aborts when the puller goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** Yields records, in order within each partition, from where the pull starts. Each needs its `id`. */
+export type SourceFunction = (
+  start: PullStart,
+) => AsyncIterable<MessageInit<Record>>;
+
+/** A source with more to say than one function. */
+export interface SourceHandlers {
+  readonly pull: SourceFunction;
+  /** Told what became of records. @default nothing is done */
+  readonly acknowledge?: (acks: readonly RecordAck[]) => void | Promise<void>;
+  /** How far the source is in event time. @default none is stated */
+  readonly watermarks?: () => readonly MessageInit<Watermark>[];
+}
+
+/**
+ * Serves `source` as a source service to pull from, with health and reflection, until it is closed
+ * or the process is told to end.
+ *
+ * Rejects with `InvalidArgument` for an option out of range and `Unavailable` when the address is
+ * taken.
+ *
+ * @example
+ * ```ts
+ * import { serveSource } from "@conveyor/grpc/connector";
+ *
+ * await using server = await serveSource(async function* ({ sourceId, positions }) {
+ *   for (let sequenceNumber = positions.get(0) ?? 1n; sequenceNumber <= 10n; sequenceNumber++) {
+ *     yield { id: { sourceId, sequenceNumber }, recordType: "tick" };
+ *   }
+ * }, { address: "127.0.0.1:0" });
+ * console.log(`source on ${server.address}`);
+ * ```
+ */
+export async function serveSource(
+  source: SourceFunction | SourceHandlers,
+  options: ConnectorOptions,
+): Promise<Connector> {
+  resolveConnectorOptions(options);
+  const handlers = typeof source === "function" ? { pull: source } : source;
+  return await serveHandlers(service, handlersOf(handlers), options);
+}
+
+function handlersOf(source: SourceHandlers): Handlers<SourceServiceMethods> {
+  const pulls = new Map<string, Set<PullWindow>>();
+  return {
+    pullRecords: (request, context) =>
+      pullBatches(source, pulls, request, context),
+    acknowledge: async ({ sourceId, consumerId, recordAcks }) => {
+      await source.acknowledge?.(recordAcks);
+      const windows = pulls.get(keyOf(sourceId, consumerId)) ?? [];
+      for (const window of windows) window.settle(recordAcks.length);
+      return { acknowledged: BigInt(recordAcks.length) };
+    },
+    getWatermark: () => ({ watermarks: source.watermarks?.() ?? [] }),
+  };
+}
+
+async function* pullBatches(
+  source: SourceHandlers,
+  pulls: Map<string, Set<PullWindow>>,
+  request: PullRequest,
+  { signal }: CallContext,
+): AsyncGenerator<
+  { readonly batchId: string; readonly records: MessageInit<Record>[] },
+  void,
+  void
+> {
+  const { sourceId, consumerId, start } = request;
+  if (sourceId === "") {
+    throw invalidArgument("sourceId", "must be a non-empty string", sourceId);
+  }
+  const key = keyOf(sourceId, consumerId);
+  const window = new PullWindow(
+    request.maxInFlight || recordsInFlightMax,
+    signal,
+  );
+  const siblings = pulls.get(key) ?? new Set();
+  pulls.set(key, siblings.add(window));
+  const positions = new Map(
+    start.map(({ partition, nextSequence }) => [partition, nextSequence]),
+  );
+  const batchRecords = request.maxBatchRecords || pullBatchRecords;
+  let batches = 0;
+  try {
+    let records: MessageInit<Record>[] = [];
+    for await (
+      const record of inReach(source.pull({ sourceId, positions, signal }))
+    ) {
+      if (record !== pause) records.push(record);
+      const full = records.length >= batchRecords ||
+        records.length >= window.room;
+      if (records.length === 0 || !(full || record === pause)) continue;
+      if (!await window.take(records.length)) return;
+      yield { batchId: `${key}/${++batches}`, records };
+      records = [];
+    }
+    if (records.length > 0 && await window.take(records.length)) {
+      yield { batchId: `${key}/${++batches}`, records };
+    }
+  } finally {
+    siblings.delete(window);
+    if (siblings.size === 0) pulls.delete(key);
+  }
+}
+
+/** Stands between records where the source has to be waited for: what is gathered may leave. */
+const pause = Symbol("pause");
+
+/** The records of `source`, with a `pause` wherever the next one is not there at once. */
+async function* inReach<T>(
+  source: AsyncIterable<T>,
+): AsyncGenerator<T | typeof pause, void, void> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    while (true) {
+      const next = iterator.next();
+      const turn = Promise.withResolvers<typeof pause>();
+      const timer = setTimeout(() => turn.resolve(pause), 0);
+      const first = await Promise.race([next, turn.promise]);
+      clearTimeout(timer);
+      if (first === pause) yield pause;
+      const { done, value } = await next;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** How many records one pull may still have under way. */
+class PullWindow {
+  readonly #max: number;
+  readonly #signal: AbortSignal;
+  #inFlight = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(max: number, signal: AbortSignal) {
+    this.#max = max;
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#wake?.(), { once: true });
+  }
+
+  /** At least 1, so that a batch of one can wait. */
+  get room(): number {
+    return Math.max(1, this.#max - this.#inFlight);
+  }
+
+  /** Waits until `records` more may be under way; false when the puller has left. */
+  async take(records: number): Promise<boolean> {
+    while (this.#inFlight + records > this.#max && !this.#signal.aborted) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+      this.#wake = undefined;
+    }
+    this.#inFlight += records;
+    return !this.#signal.aborted;
+  }
+
+  settle(records: number): void {
+    this.#inFlight = Math.max(0, this.#inFlight - records);
+    this.#wake?.();
+  }
+}
+
+function keyOf(sourceId: string, consumerId: string): string {
+  return JSON.stringify([sourceId, consumerId]);
+}

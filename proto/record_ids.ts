@@ -1,0 +1,93 @@
+/**
+ * The ids of the records of a view, as columns: nothing is allocated per record. The ids of other
+ * records stay as they are while one is read, and an id that comes twice is merged, as protobuf
+ * prescribes; one that is missing is empty.
+ */
+import type { FieldReader } from "./field_reader.ts";
+import { RepeatedText } from "./text_cache.ts";
+import { WireError } from "./wire.ts";
+
+/** Ids in one view; more are refused, since empty records cost more here than on the wire. */
+export const viewRecordsMax = 1_000_000;
+
+/** Ids read from conveyor.common.RecordId messages, by index; what lies beyond `count` is stale. */
+export class RecordIds {
+  count = 0;
+  readonly sourceIds: string[] = [];
+  partitions: Uint32Array = new Uint32Array(0);
+  /** The halves of the sequence numbers. */
+  sequenceLows: Uint32Array = new Uint32Array(0);
+  sequenceHighs: Uint32Array = new Uint32Array(0);
+  readonly #sourceId: RepeatedText = new RepeatedText();
+
+  /** Forgets all ids, before another buffer is read. */
+  reset(): void {
+    this.count = 0;
+    this.#sourceId.reset();
+  }
+
+  /** Adds an empty id for what starts at `offset`; returns its index. */
+  add(offset: number): number {
+    const i = this.count;
+    if (i === this.partitions.length) this.#grow(offset);
+    this.count = i + 1;
+    this.sourceIds[i] = "";
+    this.partitions[i] = 0;
+    this.sequenceLows[i] = 0;
+    this.sequenceHighs[i] = 0;
+    return i;
+  }
+
+  /** Reads the RecordId in the field just read over id `i`. */
+  read(reader: FieldReader, i: number): void {
+    const outer = reader.end;
+    const end = reader.end = reader.valueEnd;
+    while (reader.pos < end) {
+      const start = reader.pos;
+      const tag = reader.field();
+      switch (tag) {
+        case 0x0a:
+          this.sourceIds[i] = this.#sourceId.read(reader);
+          break;
+        case 0x10:
+          this.partitions[i] = reader.uint32();
+          break;
+        case 0x18:
+          reader.varint();
+          this.sequenceLows[i] = reader.low;
+          this.sequenceHighs[i] = reader.high;
+          break;
+        case 0x22:
+          reader.pos = reader.valueEnd;
+          break;
+        default:
+          reader.skipUnknown(tag, 4, start);
+      }
+    }
+    reader.end = outer;
+  }
+
+  /** The sequence number of id `i`, exact over the range of uint64. */
+  sequence(i: number): bigint {
+    const low = BigInt(this.sequenceLows[i]!);
+    const high = this.sequenceHighs[i]!;
+    return high === 0 ? low : BigInt(high) << 32n | low;
+  }
+
+  #grow(offset: number): void {
+    if (this.count >= viewRecordsMax) {
+      throw new WireError("too_many_records", offset);
+    }
+    const capacity = Math.min(Math.max(128, this.count * 2), viewRecordsMax);
+    this.partitions = grown(this.partitions, capacity);
+    this.sequenceLows = grown(this.sequenceLows, capacity);
+    this.sequenceHighs = grown(this.sequenceHighs, capacity);
+  }
+}
+
+/** A column with the same values and room for `capacity` of them. */
+export function grown(column: Uint32Array, capacity: number): Uint32Array {
+  const larger = new Uint32Array(capacity);
+  larger.set(column);
+  return larger;
+}
