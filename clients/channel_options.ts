@@ -22,12 +22,15 @@ import type { Address } from "./address.ts";
 export interface ClientTlsOptions {
   /** Certificates of the authorities to trust. @default those of the runtime */
   readonly ca?: string;
+  /** The same from a file. @default none */
   readonly caFile?: string;
   /** This client's certificate chain, for servers that ask for one. @default none */
   readonly cert?: string;
+  /** The same from a file. @default none */
   readonly certFile?: string;
   /** The certificate's private key; required with it. @default none */
   readonly key?: string;
+  /** The same from a file. @default none */
   readonly keyFile?: string;
   /** Name to expect in the server's certificate, where it is not the address. @default the host */
   readonly serverName?: string;

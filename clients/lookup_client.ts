@@ -112,6 +112,7 @@ export class LookupClient implements AsyncDisposable {
     return this.#transport.close();
   }
 
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -194,6 +194,7 @@ export class SinkClient implements AsyncDisposable {
     return this.#transport.close();
   }
 
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -157,6 +157,7 @@ export class TransformClient implements AsyncDisposable {
     return this.#transport.close();
   }
 
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -27,8 +27,11 @@ export interface CallOptions {
 
 /** A call's answer with the metadata that came with it. */
 export interface Answer<O> {
+  /** The answer. */
   readonly message: O;
+  /** Metadata that came before it. */
   readonly header: CallMetadata;
+  /** Metadata that came behind it. */
   readonly trailer: CallMetadata;
 }
 

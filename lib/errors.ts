@@ -63,6 +63,7 @@ export interface ConveyorErrorOptions {
  * ```
  */
 export class ConveyorError extends Error {
+  /** Always "ConveyorError". */
   override readonly name: string = "ConveyorError";
   /** The gRPC status code. */
   readonly code: Code;

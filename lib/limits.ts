@@ -46,3 +46,10 @@ export const recordsInFlightMax = 10_000;
 export const recordsAtOnceMax = 10_000;
 /** Records in one pulled batch, where the puller states no bound. */
 export const pullBatchRecords = 500;
+
+/** Records in one view; more are refused, since empty records cost more there than on the wire. */
+export const viewRecordsMax = 1_000_000;
+/** Texts kept to be given out again; a new one replaces the one with its hash. A power of 2. */
+export const cachedTextsMax = 2_048;
+/** Longer texts are decoded each time they are read. */
+export const cachedTextBytesMax = 128;

@@ -3,12 +3,10 @@
  * records stay as they are while one is read, and an id that comes twice is merged, as protobuf
  * prescribes; one that is missing is empty.
  */
+import { viewRecordsMax } from "../lib/limits.ts";
 import type { FieldReader } from "./field_reader.ts";
 import { RepeatedText } from "./text_cache.ts";
 import { WireError } from "./wire.ts";
-
-/** Ids in one view; more are refused, since empty records cost more here than on the wire. */
-export const viewRecordsMax = 1_000_000;
 
 /** Ids read from conveyor.common.RecordId messages, by index; what lies beyond `count` is stale. */
 export class RecordIds {

@@ -26,8 +26,11 @@ export interface Method<
 > {
   /** Path on the wire: `/conveyor.sink.SinkService/WriteBatch`. */
   readonly path: string;
+  /** How many messages each side sends. */
   readonly kind: K;
+  /** Writes and reads requests. */
   readonly request: Codec<I>;
+  /** Writes and reads responses. */
   readonly response: Codec<O>;
 }
 

@@ -4,16 +4,13 @@
  * holds one text and the next one with its hash replaces it, so that a peer sending ever new names
  * costs time, never memory.
  */
+import { cachedTextBytesMax, cachedTextsMax } from "../lib/limits.ts";
 import type { FieldReader } from "./field_reader.ts";
 import { decodeUtf8 } from "./utf8.ts";
 import { WireError } from "./wire.ts";
 
-const slotsMax = 2048;
-/** Longer texts are decoded each time. */
-const cachedBytesMax = 128;
-
-const keys: (Uint8Array | undefined)[] = Array(slotsMax).fill(undefined);
-const texts: string[] = Array(slotsMax).fill("");
+const keys: (Uint8Array | undefined)[] = Array(cachedTextsMax).fill(undefined);
+const texts: string[] = Array(cachedTextsMax).fill("");
 
 /** The UTF-8 text in a range of `buf`; a WireError when it is not UTF-8. */
 export function cachedText(
@@ -22,12 +19,12 @@ export function cachedText(
   end: number,
 ): string {
   if (start === end) return "";
-  if (end - start > cachedBytesMax) return text(buf, start, end);
+  if (end - start > cachedTextBytesMax) return text(buf, start, end);
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) {
     hash = Math.imul(hash ^ buf[i]!, 0x01000193);
   }
-  const slot = (hash ^ hash >>> 16) & slotsMax - 1;
+  const slot = (hash ^ hash >>> 16) & cachedTextsMax - 1;
   const key = keys[slot];
   if (
     key !== undefined && key.length === end - start &&

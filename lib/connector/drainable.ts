@@ -26,8 +26,15 @@ export function drainable<M extends { readonly [P in keyof M]: MethodTypes }>(
       wrapped[name] = (requests: AsyncIterable<unknown>, call: CallContext) =>
         handler(untilDraining(requests, draining), call);
     } else if (kind === "server_stream") {
-      wrapped[name] = (request: unknown, call: CallContext) =>
-        untilDraining(handler(request, call), draining);
+      wrapped[name] = (
+        request: unknown,
+        { signal, metadata, peer }: CallContext,
+      ) => {
+        // Also tells a handler that waits for something else than its caller.
+        const either = AbortSignal.any([signal, draining]);
+        const call = { signal: either, metadata, peer };
+        return untilDraining(handler(request, call), draining);
+      };
     }
   }
   return wrapped as Handlers<M>;

@@ -26,7 +26,7 @@ export interface ServerTlsOptions {
 
 /** Options of a gRPC server. */
 export interface RpcServerOptions {
-  /** @default plaintext */
+  /** Certificates; without them the connection is plaintext. @default none */
   readonly tls?: ServerTlsOptions;
   /** Largest message received or sent, in bytes. @default 67108864 (64 MiB) */
   readonly messageBytesMax?: number;

@@ -1,6 +1,7 @@
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { FieldReader } from "../../proto/field_reader.ts";
-import { RecordIds, viewRecordsMax } from "../../proto/record_ids.ts";
+import { viewRecordsMax } from "../../lib/limits.ts";
+import { RecordIds } from "../../proto/record_ids.ts";
 import { WireError, WireWriter } from "../../proto/wire.ts";
 
 /** Reads ids that lie in one buffer, each into the index asked for just before. */

@@ -90,9 +90,10 @@ function check(
   if (!(error instanceof Error)) {
     failWith(`A non-Error object was ${how}.`, msg);
   }
+  const found = error.constructor.name;
   if (!(error instanceof type)) {
     failWith(
-      `Expected error to be instance of "${type.name}", but was "${error.constructor.name}".`,
+      `Expected error to be instance of "${type.name}", but was "${found}".`,
       msg,
     );
   }
