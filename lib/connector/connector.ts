@@ -19,6 +19,12 @@
  * @module
  */
 export type { Connector, ConnectorOptions } from "./serve.ts";
+export type { RegisterOptions } from "./registration.ts";
+export { AckStatus } from "../../proto/messages/source.ts";
+export type { RecordAck } from "../../proto/messages/source.ts";
+export { ServiceType } from "../../proto/messages/common.ts";
+export type { ServiceIdentity } from "../../proto/messages/common.ts";
+export type { ServiceMetadata } from "../../proto/messages/registry.ts";
 export type {
   RpcServerOptions,
   ServerTlsOptions,

@@ -11,9 +11,10 @@ import {
 } from "../../proto/messages/lookup.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { systemClock } from "../clock.ts";
-import { invalidArgument } from "../errors.ts";
+import { invalidArgument, quote } from "../errors.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { inOrder } from "./in_order.ts";
+import { requireId } from "./require_id.ts";
 import {
   type Connector,
   type ConnectorOptions,
@@ -60,7 +61,7 @@ export type LookupFunction = (
  */
 export async function serveLookup(
   lookup: LookupFunction,
-  options: ConnectorOptions,
+  options: ConnectorOptions = {},
 ): Promise<Connector> {
   const resolved = resolveConnectorOptions(options);
   return await serveHandlers(service, handlersOf(lookup, resolved), options);
@@ -75,9 +76,11 @@ function handlersOf(
       if (!inputRecord) {
         throw invalidArgument("inputRecord", "must be set", inputRecord);
       }
+      requireId(inputRecord, "inputRecord");
       return answerOf(lookup, inputRecord, keyFields, signal);
     },
     batchLookup: async ({ records, keyFields }, { signal }) => {
+      records.forEach((record, i) => requireId(record, `records[${i}]`));
       const results = await inOrder(
         records,
         concurrency,
@@ -128,7 +131,11 @@ async function answerOf(
 const encoder = new TextEncoder();
 
 function bytesOf(value: string | Uint8Array): Uint8Array {
-  return typeof value === "string" ? encoder.encode(value) : value;
+  if (value instanceof Uint8Array) return value;
+  if (typeof value === "string") return encoder.encode(value);
+  throw new TypeError(
+    `a lookup gives strings and bytes, but gave ${quote(value)}`,
+  );
 }
 
 function statsOf(results: readonly Answered[]): object {

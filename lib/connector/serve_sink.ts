@@ -14,9 +14,10 @@ import {
 } from "../../proto/messages/sink.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { blame } from "../delivery/retry.ts";
-import { ConveyorError, invalidArgument } from "../errors.ts";
+import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { inOrder } from "./in_order.ts";
+import { requireId } from "./require_id.ts";
 import {
   type Connector,
   type ConnectorOptions,
@@ -84,7 +85,7 @@ export interface SinkHandlers {
  */
 export async function serveSink(
   sink: SinkFunction | SinkHandlers,
-  options: ConnectorOptions,
+  options: ConnectorOptions = {},
 ): Promise<Connector> {
   const resolved = resolveConnectorOptions(options);
   const handlers = typeof sink === "function" ? { write: sink } : sink;
@@ -114,7 +115,9 @@ function handlersOf(
         writeOne(sink.write!, record, context));
   return {
     writeBatch: async ({ batch, options }, { signal }) => {
-      const results = await write(batch?.records ?? [], { options, signal });
+      const records = batch?.records ?? [];
+      records.forEach((record, i) => requireId(record, `batch.records[${i}]`));
+      const results = await write(records, { options, signal });
       return { batchId: batch?.batchId, status: statusOf(results), results };
     },
     async *writeStream(requests, { signal }) {
@@ -129,6 +132,7 @@ function handlersOf(
             },
           };
         } else if (record) {
+          requireId(record, "record");
           const [result] = await write([record], { options, signal });
           yield { result };
         } else if (commit) {
@@ -169,8 +173,14 @@ async function writeTogether(
   context: SinkContext,
 ): Promise<Outcome[]> {
   try {
-    const errors = await writeBatch(records, context) ?? [];
-    return records.map((record, i) => outcome(record, errors[i]));
+    const errors = await writeBatch(records, context);
+    if (errors && errors.length !== records.length) {
+      throw new ConveyorError(
+        Code.Internal,
+        `Cannot tell which records were written: the sink answered for ${errors.length} of ${records.length}`,
+      );
+    }
+    return records.map((record, i) => outcome(record, errors?.[i]));
   } catch (error) {
     return records.map((record) => outcome(record, error));
   }

@@ -3,7 +3,11 @@
  * than the router allows: what it has acknowledged makes room for more.
  */
 import type { MessageInit } from "../../proto/codec.ts";
-import type { Record, Watermark } from "../../proto/messages/common.ts";
+import type {
+  Record,
+  RecordId,
+  Watermark,
+} from "../../proto/messages/common.ts";
 import type {
   PullRequest,
   RecordAck,
@@ -41,6 +45,7 @@ export type SourceFunction = (
 
 /** A source with more to say than one function. */
 export interface SourceHandlers {
+  /** Yields the records. */
   readonly pull: SourceFunction;
   /** Told what became of records. @default nothing is done */
   readonly acknowledge?: (acks: readonly RecordAck[]) => void | Promise<void>;
@@ -69,7 +74,7 @@ export interface SourceHandlers {
  */
 export async function serveSource(
   source: SourceFunction | SourceHandlers,
-  options: ConnectorOptions,
+  options: ConnectorOptions = {},
 ): Promise<Connector> {
   resolveConnectorOptions(options);
   const handlers = typeof source === "function" ? { pull: source } : source;
@@ -84,7 +89,10 @@ function handlersOf(source: SourceHandlers): Handlers<SourceServiceMethods> {
     acknowledge: async ({ sourceId, consumerId, recordAcks }) => {
       await source.acknowledge?.(recordAcks);
       const windows = pulls.get(keyOf(sourceId, consumerId)) ?? [];
-      for (const window of windows) window.settle(recordAcks.length);
+      // By id: an answer given twice, or for another pull's record, makes no room here.
+      for (const { recordId } of recordAcks) {
+        for (const window of windows) window.settle(recordId);
+      }
       return { acknowledged: BigInt(recordAcks.length) };
     },
     getWatermark: () => ({ watermarks: source.watermarks?.() ?? [] }),
@@ -126,11 +134,11 @@ async function* pullBatches(
       const full = records.length >= batchRecords ||
         records.length >= window.room;
       if (records.length === 0 || !(full || record === pause)) continue;
-      if (!await window.take(records.length)) return;
+      if (!await window.take(records)) return;
       yield { batchId: `${key}/${++batches}`, records };
       records = [];
     }
-    if (records.length > 0 && await window.take(records.length)) {
+    if (records.length > 0 && await window.take(records)) {
       yield { batchId: `${key}/${++batches}`, records };
     }
   } finally {
@@ -168,7 +176,7 @@ async function* inReach<T>(
 class PullWindow {
   readonly #max: number;
   readonly #signal: AbortSignal;
-  #inFlight = 0;
+  readonly #inFlight = new Set<string>();
   #wake: (() => void) | undefined;
 
   constructor(max: number, signal: AbortSignal) {
@@ -179,23 +187,28 @@ class PullWindow {
 
   /** At least 1, so that a batch of one can wait. */
   get room(): number {
-    return Math.max(1, this.#max - this.#inFlight);
+    return Math.max(1, this.#max - this.#inFlight.size);
   }
 
   /** Waits until `records` more may be under way; false when the puller has left. */
-  async take(records: number): Promise<boolean> {
-    while (this.#inFlight + records > this.#max && !this.#signal.aborted) {
+  async take(records: readonly MessageInit<Record>[]): Promise<boolean> {
+    while (
+      this.#inFlight.size + records.length > this.#max && !this.#signal.aborted
+    ) {
       await new Promise<void>((resolve) => this.#wake = resolve);
       this.#wake = undefined;
     }
-    this.#inFlight += records;
+    for (const { id } of records) this.#inFlight.add(recordKey(id));
     return !this.#signal.aborted;
   }
 
-  settle(records: number): void {
-    this.#inFlight = Math.max(0, this.#inFlight - records);
-    this.#wake?.();
+  settle(id: RecordId | undefined): void {
+    if (this.#inFlight.delete(recordKey(id))) this.#wake?.();
   }
+}
+
+function recordKey(id: MessageInit<RecordId> | undefined): string {
+  return `${id?.partition ?? 0}/${id?.sequenceNumber ?? 0n}`;
 }
 
 function keyOf(sourceId: string, consumerId: string): string {

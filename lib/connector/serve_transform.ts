@@ -11,7 +11,9 @@ import {
 } from "../../proto/messages/transform.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import type { Handlers } from "../rpc/handler.ts";
+import { encodableResults } from "./encodable_results.ts";
 import { inOrder } from "./in_order.ts";
+import { requireId } from "./require_id.ts";
 import {
   type Connector,
   type ConnectorOptions,
@@ -20,8 +22,8 @@ import {
   serveHandlers,
 } from "./serve.ts";
 
-const service: Service<TransformServiceMethods> = serviceOf(
-  "conveyor.transform.TransformService",
+const service: Service<TransformServiceMethods> = encodableResults(
+  serviceOf("conveyor.transform.TransformService"),
 );
 
 /** What a transform function is told besides its record. */
@@ -72,7 +74,7 @@ export interface TransformOptions extends ConnectorOptions {
  */
 export async function serveTransform(
   transform: TransformFunction,
-  options: TransformOptions,
+  options: TransformOptions = {},
 ): Promise<Connector> {
   const resolved = resolveConnectorOptions(options);
   return await serveHandlers(
@@ -91,14 +93,18 @@ function handlersOf(
     processBatch: async (
       { inputBatch, transformConfig: config },
       { signal },
-    ) => ({
-      batchId: inputBatch?.batchId,
-      results: await inOrder(
-        inputBatch?.records ?? [],
+    ) => {
+      const { batchId, records = [] } = inputBatch ?? {};
+      records.forEach((record, i) =>
+        requireId(record, `inputBatch.records[${i}]`)
+      );
+      const results = await inOrder(
+        records,
         concurrency,
         (record) => resultOf(transform, record, { config, signal }),
-      ),
-    }),
+      );
+      return { batchId, results };
+    },
     async *processStream(requests, { signal }) {
       let config = {};
       let recordsProcessed = 0n;
@@ -112,6 +118,7 @@ function handlersOf(
             },
           };
         } else if (record) {
+          requireId(record, "record");
           recordsProcessed++;
           yield {
             result: await resultOf(transform, record, { config, signal }),

@@ -48,7 +48,7 @@ function handleUnary(
         decodeRequest(method, call.request),
         context,
       );
-      callback(null, method.response.encode(answer as object));
+      callback(null, encodeAnswer(method, answer));
     } catch (error) {
       callback(answerError(method, error, context, report));
     } finally {
@@ -70,7 +70,7 @@ function handleStream(
         "cancelled",
       ]);
       for await (const answer of answersOf(method, handler, call, context)) {
-        if (!await writer.write(method.response.encode(answer as object))) {
+        if (!await writer.write(encodeAnswer(method, answer))) {
           break;
         }
       }
@@ -140,6 +140,21 @@ function decodeRequest(method: Method, bytes: Uint8Array): unknown {
       Code.InvalidArgument,
       `Cannot read the request of "${method.path}": ${cause.message}`,
       { cause, details: [{ field: "request", description: cause.message }] },
+    );
+  }
+}
+
+/** What a handler answers that no message can hold is the server's fault, not the caller's. */
+function encodeAnswer(method: Method, answer: unknown): Uint8Array {
+  try {
+    return method.response.encode(answer as object);
+  } catch (cause) {
+    throw new ConveyorError(
+      Code.Internal,
+      `Cannot write the answer of "${method.path}": ${
+        (cause as Error).message
+      }`,
+      { cause },
     );
   }
 }
