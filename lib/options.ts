@@ -33,7 +33,7 @@ export function numberOption(
   max: number,
 ): number {
   if (value === undefined) return fallback;
-  if (!(value >= min && value <= max)) {
+  if (typeof value !== "number" || !(value >= min && value <= max)) {
     throw invalidArgument(
       name,
       `must be a number from ${min} to ${max}`,
@@ -51,7 +51,7 @@ export function timeOption(
   min = 1,
 ): number {
   if (value === undefined) return fallback;
-  if (!(value >= min && value <= timeoutMsMax)) {
+  if (typeof value !== "number" || !(value >= min && value <= timeoutMsMax)) {
     throw invalidArgument(
       name,
       `must be from ${min} to ${timeoutMsMax} ms`,

@@ -1,0 +1,74 @@
+import { assert, assertEquals } from "@std/assert";
+import { Code, ConveyorError } from "../../../lib/errors.ts";
+import { grpc } from "../../../lib/runtime/grpc.ts";
+import {
+  errorFromStatus,
+  metadataToGrpc,
+  statusFromError,
+} from "../../../lib/runtime/status.ts";
+
+function failed(code: number, details: string): ConveyorError {
+  return errorFromStatus("/s/M", {
+    code,
+    details,
+    metadata: new grpc.Metadata(),
+  });
+}
+
+Deno.test("errorFromStatus() reads a lost connection as Unavailable, other INTERNAL as Internal", () => {
+  const lost = failed(
+    13,
+    "Received RST_STREAM with code 0 (Call ended without gRPC status)",
+  );
+  assertEquals([lost.code, lost.message], [
+    Code.Unavailable,
+    'Cannot call "/s/M": the connection was lost',
+  ]);
+  assertEquals(
+    failed(13, "Received RST_STREAM with code 2").code,
+    Code.Internal,
+  );
+  assertEquals(failed(13, "bug").code, Code.Internal);
+});
+
+Deno.test("errorFromStatus() takes a code that gRPC does not have for Unknown", () => {
+  assertEquals(failed(99, "odd").code, Code.Unknown);
+  assert(failed(5, "").message.includes("no reason given"));
+});
+
+Deno.test("statusFromError() carries everything that errorFromStatus() reads", () => {
+  const error = new ConveyorError(Code.OutOfRange, "Cannot read on", {
+    details: [{ field: "offset", description: "must be under 5, found 7" }],
+    metadata: { hint: ["a", "b"], "trace-bin": [new Uint8Array([0, 255])] },
+  });
+  const { code, details, metadata } = statusFromError(error);
+  const again = errorFromStatus("/s/M", {
+    code: code!,
+    details: details!,
+    metadata: metadata!,
+  });
+  assertEquals([again.code, again.details], [error.code, error.details]);
+  assertEquals([again.metadata.hint, again.metadata["trace-bin"]], [
+    ["a", "b"],
+    [
+      new Uint8Array([0, 255]),
+    ],
+  ]);
+});
+
+Deno.test("statusFromError() hides what is not a ConveyorError", () => {
+  for (const thrown of [new Error("secret"), "secret", undefined]) {
+    assertEquals(statusFromError(thrown), {
+      code: 13,
+      details: "Internal error",
+    });
+  }
+});
+
+Deno.test("errorFromStatus() does without details that cannot be read", () => {
+  const metadata = metadataToGrpc({
+    "grpc-status-details-bin": new Uint8Array([255, 255]),
+  });
+  const error = errorFromStatus("/s/M", { code: 3, details: "bad", metadata });
+  assertEquals([error.code, error.details], [Code.InvalidArgument, []]);
+});
