@@ -32,6 +32,7 @@ export function difference(actual: unknown, expected: unknown): string {
   return [
     "",
     "",
+    "",
     "    [Diff] Actual / Expected",
     "",
     "",
