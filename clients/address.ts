@@ -24,13 +24,17 @@ export function parseAddress(url: string): Address {
     if (path === "") throw invalidArgument("url", rule, url);
     return { url, target: `unix:${path}`, tls: false };
   }
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const parsed = /^https?:\/\//.test(url) && URL.canParse(url)
+    ? new URL(url)
+    : undefined;
   const tls = parsed?.protocol === "https:";
   if (
     !parsed || !(tls || parsed.protocol === "http:") || parsed.hostname === ""
   ) throw invalidArgument("url", rule, url);
   if (
-    parsed.pathname !== "/" || parsed.search || parsed.hash || parsed.username
+    parsed.pathname !== "/" || parsed.search || parsed.hash ||
+    parsed.username ||
+    parsed.password || parsed.port === "0"
   ) {
     throw invalidArgument("url", `${rule}, and nothing behind the port`, url);
   }

@@ -22,13 +22,22 @@ export class AnsweredRecords {
     return this.#count;
   }
 
+  /** The records of a batch that is about to be sent. */
+  sendAll(records: unknown, field: string): void {
+    if (records === undefined) return;
+    if (!Array.isArray(records)) {
+      throw invalidArgument(field, "must be an array", records);
+    }
+    records.forEach((record, i) => this.send(record, `${field}[${i}]`));
+  }
+
   /** A record that is about to be sent; one without identity is InvalidArgument. */
   send(record: MessageInit<Record>, field: string): void {
-    if (!record.id?.sourceId) {
+    if (!record?.id?.sourceId) {
       throw invalidArgument(
         `${field}.id.sourceId`,
         "must be a non-empty string",
-        record.id?.sourceId,
+        record?.id?.sourceId,
       );
     }
     const key = keyOf(record.id);

@@ -14,7 +14,12 @@ import {
   reconnectBackoffMsMax,
 } from "../lib/limits.ts";
 import { resolveRetryPolicy, type RetryPolicy } from "../lib/delivery/retry.ts";
-import { integerOption, requiredString, timeOption } from "../lib/options.ts";
+import {
+  integerOption,
+  requiredObject,
+  requiredString,
+  timeOption,
+} from "../lib/options.ts";
 import { grpc } from "../lib/runtime/grpc.ts";
 import type { Address } from "./address.ts";
 
@@ -77,8 +82,12 @@ export async function resolveConnectOptions(
   address: Address,
   options: ConnectOptions = {},
 ): Promise<ResolvedConnectOptions> {
-  const { metadata = {}, bearerToken, signal, tls = {} } = options;
-  if (bearerToken !== undefined) requiredString("bearerToken", bearerToken);
+  const { metadata = {}, bearerToken, signal, tls = {} } = requiredObject(
+    "options",
+    options,
+  );
+  requiredObject("tls", tls);
+  if (bearerToken !== undefined) requireToken(bearerToken);
   const bytesMax = integerOption(
     "messageBytesMax",
     options.messageBytesMax,
@@ -127,6 +136,19 @@ export async function resolveConnectOptions(
       }),
     },
   };
+}
+
+/** The token is a secret: an error tells its length alone. */
+function requireToken(token: unknown): void {
+  if (typeof token === "string" && /^[\x21-\x7e]+$/.test(token)) return;
+  const found = typeof token === "string"
+    ? `${token.length} characters`
+    : typeof token;
+  throw invalidArgument(
+    "bearerToken",
+    "must be visible ASCII characters",
+    found,
+  );
 }
 
 async function credentialsFor(

@@ -93,7 +93,7 @@ export class LookupClient implements AsyncDisposable {
   ): Promise<BatchLookupResponse> {
     const method = service.methods.batchLookup;
     const answered = new AnsweredRecords(method.path);
-    records.forEach((record, i) => answered.send(record, `records[${i}]`));
+    answered.sendAll(records, "records");
     const request = { lookupId: this.#lookupId, records, keyFields };
     const { message } = await this.#transport.unary(method, request, options);
     for (const result of message.results) answered.settle(result.originalId);

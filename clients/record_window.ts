@@ -2,7 +2,7 @@
  * The credits of a record stream: a record is sent only while the service has room for it, and each
  * answer makes room for one more.
  */
-import { recordsInFlightMax } from "../lib/limits.ts";
+import { recordsInFlightMax, timeoutMsMax } from "../lib/limits.ts";
 import type { MessageInit } from "../proto/codec.ts";
 import type { Record, RecordId } from "../proto/messages/common.ts";
 import { AnsweredRecords } from "./answered_records.ts";
@@ -36,7 +36,7 @@ export class RecordWindow {
       // A service that has no room and nothing to answer gets one record to go on with.
       if (this.#room <= 0 && this.#answered.count === 0) this.#room = 1;
       this.#wake?.();
-    }, waitMs);
+    }, Math.min(waitMs, timeoutMsMax));
   }
 
   /** Waits for room, then counts `record` as sent; false when the stream is over. */

@@ -1,8 +1,7 @@
 /** Calls a sink service, and holds it to one result per record. */
-import { requiredString } from "../lib/options.ts";
-import { Code, ConveyorError } from "../lib/errors.ts";
+import { requiredObject, requiredString } from "../lib/options.ts";
 import type { MessageInit } from "../proto/codec.ts";
-import type { Record, RecordBatch } from "../proto/messages/common.ts";
+import type { RecordBatch } from "../proto/messages/common.ts";
 import type {
   CapacityResponse,
   FlushResponse,
@@ -10,13 +9,17 @@ import type {
   SinkServiceMethods,
   WriteBatchResponse,
   WriteOptions,
-  WriteStreamRequest,
+  WriteStreamResponse,
 } from "../proto/messages/sink.ts";
 import { type Service, serviceOf } from "../proto/service.ts";
 import { AnsweredRecords } from "./answered_records.ts";
 import { Channel } from "./channel.ts";
 import type { ConnectOptions } from "./channel_options.ts";
-import { RecordWindow } from "./record_window.ts";
+import {
+  exchangeRecords,
+  type Records,
+  type StreamAnswer,
+} from "./record_stream.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 const service: Service<SinkServiceMethods> = serviceOf(
@@ -87,9 +90,7 @@ export class SinkClient implements AsyncDisposable {
   ): Promise<WriteBatchResponse> {
     const method = service.methods.writeBatch;
     const answered = new AnsweredRecords(method.path);
-    batch.records?.forEach((record, i) =>
-      answered.send(record, `batch.records[${i}]`)
-    );
+    answered.sendAll(requiredObject("batch", batch).records, "batch.records");
     const request = {
       sinkId: this.#sinkId,
       batch,
@@ -109,65 +110,26 @@ export class SinkClient implements AsyncDisposable {
    * Yields the results as they come; the loop ends once the sink has acknowledged the commit, and
    * leaving it earlier ends the stream without one.
    */
-  async *writeStream(
-    records: AsyncIterable<MessageInit<Record>> | Iterable<MessageInit<Record>>,
+  writeStream(
+    records: Records,
     options: WriteStreamOptions = {},
   ): AsyncGenerator<RecordWriteResult, void, void> {
-    const method = service.methods.writeStream;
-    const window = new RecordWindow(method.path);
-    const requests = this.#streamRequests(records, window, options.write ?? {});
-    let committed = false;
-    try {
-      for await (
-        const answer of this.#transport.stream(method, requests, options)
-      ) {
-        if (answer.ready) {
-          window.open(answer.ready.initialCredits);
-        } else if (answer.backpressure) {
-          const { availableCredits, waitMs } = answer.backpressure;
-          window.limit(availableCredits, waitMs);
-        } else if (answer.result) {
-          window.settle(answer.result.recordId);
-          yield answer.result;
-        } else if (answer.commitAck) {
-          committed = true;
-          break;
-        }
-      }
-      window.finish();
-      if (!committed) {
-        throw new ConveyorError(
-          Code.DataLoss,
-          `Cannot trust the answer of "${method.path}": it ended without a commit`,
-        );
-      }
-    } finally {
-      window.end();
-    }
-  }
-
-  async *#streamRequests(
-    records: AsyncIterable<MessageInit<Record>> | Iterable<MessageInit<Record>>,
-    window: RecordWindow,
-    write: MessageInit<WriteOptions>,
-  ): AsyncGenerator<MessageInit<WriteStreamRequest>, void, void> {
-    const streamId = crypto.randomUUID();
-    let upToSequence = 0n;
-    yield {
-      init: {
-        sinkId: this.#sinkId,
-        streamId,
-        options: { requireAck: true, ...write },
+    const sinkId = this.#sinkId;
+    const write = { requireAck: true, ...options.write };
+    return exchangeRecords(
+      this.#transport,
+      {
+        method: service.methods.writeStream,
+        first: (streamId) => ({ init: { sinkId, streamId, options: write } }),
+        record: (record) => ({ record }),
+        last: (streamId, upToSequence) => ({
+          commit: { streamId, upToSequence },
+        }),
+        read: readAnswer,
       },
-    };
-    for await (const record of records) {
-      if (!await window.send(record, "record")) return;
-      const sequence = record.id?.sequenceNumber ?? 0n;
-      if (sequence > upToSequence) upToSequence = sequence;
-      yield { record };
-    }
-    yield { commit: { streamId, upToSequence } };
-    await window.ended();
+      records,
+      options,
+    );
   }
 
   /** Has the sink make durable what it holds; with `wait`, answers once it has. */
@@ -198,4 +160,17 @@ export class SinkClient implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function readAnswer(
+  { ready, result, commitAck, backpressure }: WriteStreamResponse,
+): StreamAnswer<RecordWriteResult> {
+  if (ready) return { kind: "ready", credits: ready.initialCredits };
+  if (result) return { kind: "result", id: result.recordId, result };
+  if (commitAck) {
+    return { kind: "done", upToSequence: commitAck.committedSequence };
+  }
+  if (!backpressure) return { kind: "other" };
+  const { availableCredits: credits, waitMs } = backpressure;
+  return { kind: "limit", credits, waitMs };
 }

@@ -1,11 +1,11 @@
 /** Calls a transform service, and holds it to one result per record. */
-import { requiredString } from "../lib/options.ts";
+import { requiredObject, requiredString } from "../lib/options.ts";
 import type { MessageInit } from "../proto/codec.ts";
-import type { Record, RecordBatch } from "../proto/messages/common.ts";
+import type { RecordBatch } from "../proto/messages/common.ts";
 import type {
   Capabilities,
   ProcessBatchResponse,
-  ProcessStreamRequest,
+  ProcessStreamResponse,
   TransformResult,
   TransformServiceMethods,
 } from "../proto/messages/transform.ts";
@@ -13,7 +13,11 @@ import { type Service, serviceOf } from "../proto/service.ts";
 import { AnsweredRecords } from "./answered_records.ts";
 import { Channel } from "./channel.ts";
 import type { ConnectOptions } from "./channel_options.ts";
-import { RecordWindow } from "./record_window.ts";
+import {
+  exchangeRecords,
+  type Records,
+  type StreamAnswer,
+} from "./record_stream.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 const service: Service<TransformServiceMethods> = serviceOf(
@@ -83,9 +87,7 @@ export class TransformClient implements AsyncDisposable {
   ): Promise<ProcessBatchResponse> {
     const method = service.methods.processBatch;
     const answered = new AnsweredRecords(method.path);
-    batch.records?.forEach((record, i) =>
-      answered.send(record, `batch.records[${i}]`)
-    );
+    answered.sendAll(requiredObject("batch", batch).records, "batch.records");
     const request = {
       transformId: this.#transformId,
       inputBatch: batch,
@@ -101,49 +103,24 @@ export class TransformClient implements AsyncDisposable {
    * Has a stream of records transformed, sending no more than the service has room for. Yields the
    * results as they come; leaving the loop ends the stream.
    */
-  async *processStream(
-    records: AsyncIterable<MessageInit<Record>> | Iterable<MessageInit<Record>>,
+  processStream(
+    records: Records,
     options: ProcessStreamOptions = {},
   ): AsyncGenerator<TransformResult, void, void> {
-    const method = service.methods.processStream;
-    const window = new RecordWindow(method.path);
-    const requests = this.#streamRequests(
+    const { config = {} } = options;
+    const transformId = this.#transformId;
+    return exchangeRecords(
+      this.#transport,
+      {
+        method: service.methods.processStream,
+        first: (streamId) => ({ init: { transformId, streamId, config } }),
+        record: (record) => ({ record }),
+        last: (streamId) => ({ flush: { streamId } }),
+        read: readAnswer,
+      },
       records,
-      window,
-      options.config ?? {},
+      options,
     );
-    try {
-      for await (
-        const answer of this.#transport.stream(method, requests, options)
-      ) {
-        if (answer.ready) {
-          window.open(answer.ready.bufferCapacity);
-        } else if (answer.result) {
-          window.settle(answer.result.originalId);
-          yield answer.result;
-        } else if (answer.completed) {
-          break;
-        }
-      }
-      window.finish();
-    } finally {
-      window.end();
-    }
-  }
-
-  async *#streamRequests(
-    records: AsyncIterable<MessageInit<Record>> | Iterable<MessageInit<Record>>,
-    window: RecordWindow,
-    config: TransformConfig,
-  ): AsyncGenerator<MessageInit<ProcessStreamRequest>, void, void> {
-    const streamId = crypto.randomUUID();
-    yield { init: { transformId: this.#transformId, streamId, config } };
-    for await (const record of records) {
-      if (!await window.send(record, "record")) return;
-      yield { record };
-    }
-    yield { flush: { streamId } };
-    await window.ended();
   }
 
   /** What the service says of itself. */
@@ -161,4 +138,12 @@ export class TransformClient implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function readAnswer(
+  { ready, result, completed }: ProcessStreamResponse,
+): StreamAnswer<TransformResult> {
+  if (ready) return { kind: "ready", credits: ready.bufferCapacity };
+  if (result) return { kind: "result", id: result.originalId, result };
+  return { kind: completed ? "done" : "other" };
 }

@@ -103,8 +103,16 @@ export function invalidArgument(
 /** Any thrown value as a ConveyorError: itself, or Internal with the value kept as its cause. */
 export function asConveyorError(thrown: unknown): ConveyorError {
   if (thrown instanceof ConveyorError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new ConveyorError(Code.Internal, message, { cause: thrown });
+  return new ConveyorError(Code.Internal, messageOf(thrown), { cause: thrown });
+}
+
+/** What a thrown value says, whatever it is: a throw may be of anything. */
+export function messageOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return "an error that cannot be shown";
+  }
 }
 
 /** A value as it is quoted in messages: strings in quotes, long ones cut, bytes by their length. */

@@ -12,6 +12,8 @@ export const messageDepthMax = 100;
 
 /** A unary call without a deadline of its own ends after this with DeadlineExceeded. */
 export const callTimeoutMs = 30_000;
+/** A service that has answered everything ends its stream within this, or the call is cancelled. */
+export const streamEndTimeoutMs = 5_000;
 /** `connect` gives up after this with Unavailable. */
 export const connectTimeoutMs = 10_000;
 /** Longest time a timer of the platform can wait; a longer deadline is refused. */
@@ -46,6 +48,9 @@ export const recordsInFlightMax = 10_000;
 export const recordsAtOnceMax = 10_000;
 /** Records in one pulled batch, where the puller states no bound. */
 export const pullBatchRecords = 500;
+
+/** Bytes of payload gathered into one pulled batch; a single larger record goes alone. */
+export const pullBatchBytes = 4 * 1024 * 1024;
 
 /** Records in one view; more are refused, since empty records cost more there than on the wire. */
 export const viewRecordsMax = 1_000_000;

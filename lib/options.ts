@@ -68,3 +68,15 @@ export function requiredString(name: string, value: unknown): string {
   }
   return value;
 }
+
+/** An object: options, a message. */
+export function requiredObject<T extends object>(name: string, value: T): T {
+  if (typeof value === "object" && value !== null) return value;
+  throw invalidArgument(name, "must be an object", value);
+}
+
+/** A function. */
+export function requiredFunction<T>(name: string, value: T): T {
+  if (typeof value === "function") return value;
+  throw invalidArgument(name, "must be a function", value);
+}

@@ -116,14 +116,16 @@ export class Registration {
     this.#beating = this.#keepAlive(this.#channel);
   }
 
-  /** Tells the router, when it can be told, and ends the heartbeats. */
-  async close(): Promise<void> {
+  /** Tells the router, when it can be told within `timeoutMs`, and ends the heartbeats. */
+  async close(timeoutMs: number): Promise<void> {
     this.#closing.abort();
     await this.#beating;
     const channel = this.#channel;
     if (!channel) return;
     try {
-      if (this.#registrationId !== "") await this.#deregister(channel);
+      if (this.#registrationId !== "") {
+        await this.#deregister(channel, timeoutMs);
+      }
     } finally {
       await channel.close();
     }
@@ -137,7 +139,7 @@ export class Registration {
       endpoint: { ...this.#endpoint, useTls: useTls ?? false },
       metadata,
       heartbeatInterval: durationOf(heartbeatIntervalMs),
-    });
+    }, { signal: this.#closing.signal });
     if (!message.success) {
       throw new ConveyorError(
         Code.FailedPrecondition,
@@ -147,13 +149,13 @@ export class Registration {
     this.#registrationId = message.registrationId;
   }
 
-  async #deregister(channel: Channel): Promise<void> {
+  async #deregister(channel: Channel, timeoutMs: number): Promise<void> {
     try {
       await channel.unary(registry.methods.deregister, {
         serviceId: this.#options.service.serviceId,
         registrationId: this.#registrationId,
         graceful: true,
-      });
+      }, { timeoutMs });
     } catch (error) {
       // The lease ends by itself; the router's absence must not keep the connector up.
       this.#report("registration", error);

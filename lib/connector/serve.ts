@@ -4,9 +4,16 @@
  * is told, health says NOT_SERVING, new calls are refused, those under way finish until a deadline,
  * and only then are they cancelled.
  */
+import { systemClock } from "../clock.ts";
 import { drainTimeoutMs, recordsAtOnceMax } from "../limits.ts";
 import { log } from "../log.ts";
-import { integerOption, requiredString, timeOption } from "../options.ts";
+import {
+  integerOption,
+  requiredFunction,
+  requiredObject,
+  requiredString,
+  timeOption,
+} from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { Health } from "../rpc/health.ts";
 import { reflectionHandlers, reflectionServices } from "../rpc/reflection.ts";
@@ -66,6 +73,7 @@ export interface ResolvedConnectorOptions {
 export function resolveConnectorOptions(
   options: ConnectorOptions = {},
 ): ResolvedConnectorOptions {
+  requiredObject("options", options);
   return {
     address: requiredString("address", options.address ?? "0.0.0.0:50051"),
     id: requiredString("id", options.id ?? "connector"),
@@ -93,7 +101,7 @@ export async function serveHandlers<
   options: ConnectorOptions = {},
 ): Promise<Connector> {
   const { address, drainTimeoutMs } = resolveConnectorOptions(options);
-  const report = options.onError ?? logFault;
+  const report = reporter(options.onError);
   const register = options.register &&
     resolveRegisterOptions(options.register, service.name);
   const draining = new AbortController();
@@ -107,15 +115,21 @@ export async function serveHandlers<
     ...reflectionServices.map(({ name }) => name),
   ];
   for (const reflection of reflectionServices) {
-    server.add(reflection, reflectionHandlers(names));
+    server.add(
+      reflection,
+      drainable(reflection, reflectionHandlers(names), draining.signal),
+    );
   }
   const bound = await server.listen(address);
   let registration: Registration | undefined;
   const stop = async (): Promise<void> => {
-    await registration?.close();
+    const startMs = systemClock.monotonicMs();
+    // The router is told first, so that it sends nothing new; one that is silent gets half the time.
+    await registration?.close(drainTimeoutMs / 2);
     health.drain();
     draining.abort();
-    await server.close(drainTimeoutMs);
+    const usedMs = systemClock.monotonicMs() - startMs;
+    await server.close(Math.max(0, drainTimeoutMs - usedMs));
   };
   try {
     registration = register && new Registration(register, bound, report);
@@ -153,6 +167,20 @@ const endSignals: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
 
-function logFault(where: string, error: unknown): void {
-  log.error("Cannot answer as asked", { where, error });
+/** Tells of errors by `onError`, and goes on whatever that does. */
+function reporter(
+  onError: ConnectorOptions["onError"],
+): (where: string, error: unknown) => void {
+  if (onError === undefined) {
+    return (where, error) =>
+      log.error("Cannot answer as asked", { where, error });
+  }
+  requiredFunction("onError", onError);
+  return (where, error) => {
+    try {
+      onError(where, error);
+    } catch (cause) {
+      log.error("Cannot tell onError of an error", { where, error, cause });
+    }
+  };
 }

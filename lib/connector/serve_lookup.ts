@@ -11,7 +11,8 @@ import {
 } from "../../proto/messages/lookup.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { systemClock } from "../clock.ts";
-import { invalidArgument, quote } from "../errors.ts";
+import { invalidArgument, messageOf, quote } from "../errors.ts";
+import { requiredFunction } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { inOrder } from "./in_order.ts";
 import { requireId } from "./require_id.ts";
@@ -63,6 +64,7 @@ export async function serveLookup(
   lookup: LookupFunction,
   options: ConnectorOptions = {},
 ): Promise<Connector> {
+  requiredFunction("lookup", lookup);
   const resolved = resolveConnectorOptions(options);
   return await serveHandlers(service, handlersOf(lookup, resolved), options);
 }
@@ -123,7 +125,7 @@ async function answerOf(
     );
     return answered(LookupStatus.Found, { lookupData });
   } catch (error) {
-    const errorMessage = error instanceof Error ? error.message : String(error);
+    const errorMessage = messageOf(error);
     return answered(LookupStatus.Error, { errorMessage });
   }
 }

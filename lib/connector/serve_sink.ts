@@ -14,7 +14,8 @@ import {
 } from "../../proto/messages/sink.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { blame } from "../delivery/retry.ts";
-import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import { Code, ConveyorError, invalidArgument, messageOf } from "../errors.ts";
+import { requiredObject } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { inOrder } from "./in_order.ts";
 import { requireId } from "./require_id.ts";
@@ -88,7 +89,9 @@ export async function serveSink(
   options: ConnectorOptions = {},
 ): Promise<Connector> {
   const resolved = resolveConnectorOptions(options);
-  const handlers = typeof sink === "function" ? { write: sink } : sink;
+  const handlers = typeof sink === "function"
+    ? { write: sink }
+    : requiredObject("sink", sink);
   if (Boolean(handlers.write) === Boolean(handlers.writeBatch)) {
     throw invalidArgument(
       "sink",
@@ -161,9 +164,9 @@ async function writeOne(
 ): Promise<Outcome> {
   try {
     await write(record, context);
-    return outcome(record, undefined);
+    return written(record);
   } catch (error) {
-    return outcome(record, error);
+    return failed(record, error);
   }
 }
 
@@ -180,18 +183,25 @@ async function writeTogether(
         `Cannot tell which records were written: the sink answered for ${errors.length} of ${records.length}`,
       );
     }
-    return records.map((record, i) => outcome(record, errors?.[i]));
+    return records.map((record, i) => {
+      const error = errors?.[i] ?? undefined;
+      return error === undefined ? written(record) : failed(record, error);
+    });
   } catch (error) {
-    return records.map((record) => outcome(record, error));
+    return records.map((record) => failed(record, error));
   }
 }
 
-function outcome(record: Record, error: unknown): Outcome {
-  if (error === undefined) return { recordId: record.id, success: true };
+function written(record: Record): Outcome {
+  return { recordId: record.id, success: true };
+}
+
+/** `error` is whatever was thrown, `undefined` included. */
+function failed(record: Record, error: unknown): Outcome {
   return {
     recordId: record.id,
     success: false,
-    error: error instanceof Error ? error.message : String(error),
+    error: messageOf(error),
     retryable: !(error instanceof ConveyorError) ||
       blame(error.code) !== "record",
   };

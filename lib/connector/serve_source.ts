@@ -14,8 +14,13 @@ import type {
   SourceServiceMethods,
 } from "../../proto/messages/source.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import { invalidArgument } from "../errors.ts";
-import { pullBatchRecords, recordsInFlightMax } from "../limits.ts";
+import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import { requiredFunction, requiredObject } from "../options.ts";
+import {
+  pullBatchBytes,
+  pullBatchRecords,
+  recordsInFlightMax,
+} from "../limits.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
 import {
   type Connector,
@@ -77,7 +82,10 @@ export async function serveSource(
   options: ConnectorOptions = {},
 ): Promise<Connector> {
   resolveConnectorOptions(options);
-  const handlers = typeof source === "function" ? { pull: source } : source;
+  const handlers = typeof source === "function"
+    ? { pull: source }
+    : requiredObject("source", source);
+  requiredFunction("source.pull", handlers.pull);
   return await serveHandlers(service, handlersOf(handlers), options);
 }
 
@@ -93,6 +101,7 @@ function handlersOf(source: SourceHandlers): Handlers<SourceServiceMethods> {
       for (const { recordId } of recordAcks) {
         for (const window of windows) window.settle(recordId);
       }
+      // As received: the last acks of a pull come when it is over and its window gone.
       return { acknowledged: BigInt(recordAcks.length) };
     },
     getWatermark: () => ({ watermarks: source.watermarks?.() ?? [] }),
@@ -127,16 +136,25 @@ async function* pullBatches(
   let batches = 0;
   try {
     let records: MessageInit<Record>[] = [];
+    let bytes = 0;
     for await (
-      const record of inReach(source.pull({ sourceId, positions, signal }))
+      const record of inReach(
+        source.pull({ sourceId, positions, signal }),
+        signal,
+      )
     ) {
-      if (record !== pause) records.push(record);
+      if (record !== pause) {
+        requireSourceId(record);
+        records.push(record);
+        bytes += record.payload?.length ?? 0;
+      }
       const full = records.length >= batchRecords ||
-        records.length >= window.room;
+        records.length >= window.room || bytes >= pullBatchBytes;
       if (records.length === 0 || !(full || record === pause)) continue;
       if (!await window.take(records)) return;
       yield { batchId: `${key}/${++batches}`, records };
       records = [];
+      bytes = 0;
     }
     if (records.length > 0 && await window.take(records)) {
       yield { batchId: `${key}/${++batches}`, records };
@@ -147,28 +165,48 @@ async function* pullBatches(
   }
 }
 
+/** A record that nobody could acknowledge is a fault of the source, not of who pulls. */
+function requireSourceId(record: MessageInit<Record> | null): void {
+  if (record?.id?.sourceId) return;
+  throw new ConveyorError(
+    Code.Internal,
+    "Cannot send a record that the source gave without id.sourceId",
+  );
+}
+
 /** Stands between records where the source has to be waited for: what is gathered may leave. */
 const pause = Symbol("pause");
 
-/** The records of `source`, with a `pause` wherever the next one is not there at once. */
+/**
+ * The records of `source`, with a `pause` wherever the next one is not there at once, until `signal`
+ * aborts: a source that looks at no signal must not keep the call.
+ */
 async function* inReach<T>(
   source: AsyncIterable<T>,
+  signal: AbortSignal,
 ): AsyncGenerator<T | typeof pause, void, void> {
   const iterator = source[Symbol.asyncIterator]();
+  const left = Promise.withResolvers<typeof pause>();
+  const onAbort = (): void => left.resolve(pause);
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
-    while (true) {
+    while (!signal.aborted) {
       const next = iterator.next();
       const turn = Promise.withResolvers<typeof pause>();
       const timer = setTimeout(() => turn.resolve(pause), 0);
-      const first = await Promise.race([next, turn.promise]);
+      let first = await Promise.race([next, turn.promise, left.promise]);
       clearTimeout(timer);
-      if (first === pause) yield pause;
-      const { done, value } = await next;
-      if (done) return;
-      yield value;
+      if (first === pause) {
+        yield pause;
+        first = await Promise.race([next, left.promise]);
+      }
+      if (first === pause || first.done) return;
+      yield first.value;
     }
   } finally {
-    await iterator.return?.();
+    signal.removeEventListener("abort", onAbort);
+    // Not awaited: an iterator that waits for its next record returns only after it.
+    iterator.return?.().catch(() => {});
   }
 }
 

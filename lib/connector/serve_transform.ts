@@ -10,6 +10,8 @@ import {
   TransformStatus,
 } from "../../proto/messages/transform.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
+import { messageOf, quote } from "../errors.ts";
+import { requiredFunction } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { encodableResults } from "./encodable_results.ts";
 import { inOrder } from "./in_order.ts";
@@ -76,6 +78,7 @@ export async function serveTransform(
   transform: TransformFunction,
   options: TransformOptions = {},
 ): Promise<Connector> {
+  requiredFunction("transform", transform);
   const resolved = resolveConnectorOptions(options);
   return await serveHandlers(
     service,
@@ -143,23 +146,35 @@ async function resultOf(
 ): Promise<MessageInit<TransformResult>> {
   try {
     const output = await transform(record, context) ?? [];
-    const outputs: readonly MessageInit<Record>[] = Array.isArray(output)
+    const outputs: readonly unknown[] = Array.isArray(output)
       ? output
       : [output];
     return {
       originalId: record.id,
       status: statusOf(outputs.length),
-      outputRecords: outputs.map((made) =>
-        made.id ? made : { ...made, id: record.id }
-      ),
+      outputRecords: outputs.map((made) => outputOf(made, record)),
     };
   } catch (error) {
     return {
       originalId: record.id,
       status: TransformStatus.Error,
-      errorMessage: error instanceof Error ? error.message : String(error),
+      errorMessage: messageOf(error),
     };
   }
+}
+
+/** An output as it is sent. What is no record would arrive as an empty one: its payload lost. */
+function outputOf(made: unknown, origin: Record): MessageInit<Record> {
+  const prototype = typeof made === "object" && made !== null
+    ? Object.getPrototypeOf(made)
+    : undefined;
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new TypeError(
+      `a transform gives a record, records or null, but gave ${quote(made)}`,
+    );
+  }
+  const record = made as MessageInit<Record>;
+  return record.id?.sourceId ? record : { ...record, id: origin.id };
 }
 
 function statusOf(outputs: number): TransformStatus {

@@ -4,6 +4,7 @@
  * turns what is thrown into a status, once.
  */
 import { Code, ConveyorError } from "../errors.ts";
+import { log } from "../log.ts";
 import type { grpc } from "../runtime/grpc.ts";
 import { MessageWriter, readMessages } from "../runtime/message_stream.ts";
 import { metadataFromGrpc, statusFromError } from "../runtime/status.ts";
@@ -88,9 +89,9 @@ async function* answersOf(
   method: Method,
   handler: AnyHandler,
   call: grpc.ServerDuplexStream<Uint8Array, Uint8Array>,
-  context: CallContext,
+  context: ServerCallContext,
 ): AsyncGenerator<unknown, void, void> {
-  const requests = readRequests(method, call);
+  const requests = readRequests(method, call, context);
   switch (method.kind) {
     case "bidi":
       yield* handler(requests as never, context) as AsyncIterable<unknown>;
@@ -118,15 +119,19 @@ async function* answersOf(
 async function* readRequests(
   method: Method,
   call: grpc.ServerDuplexStream<Uint8Array, Uint8Array>,
+  context: ServerCallContext,
 ): AsyncGenerator<unknown, void, void> {
+  const left = (): ConveyorError =>
+    new ConveyorError(
+      Code.Canceled,
+      `Cannot read on: the caller of "${method.path}" left`,
+    );
+  // A handler may begin to read when the event that says so is long over.
+  if (context.left) throw left();
   const messages = readMessages(
     call,
     ["cancelled", "error"],
-    () =>
-      new ConveyorError(
-        Code.Canceled,
-        `Cannot read on: the caller of "${method.path}" left`,
-      ),
+    left,
   );
   for await (const message of messages) yield decodeRequest(method, message);
 }
@@ -141,6 +146,19 @@ function decodeRequest(method: Method, bytes: Uint8Array): unknown {
       `Cannot read the request of "${method.path}": ${cause.message}`,
       { cause, details: [{ field: "request", description: cause.message }] },
     );
+  }
+}
+
+/** Nobody waits for a handler: what its report threw would end the process, and the call never. */
+function reportSafely(
+  report: FaultReport,
+  path: string,
+  error: unknown,
+): void {
+  try {
+    report(path, error);
+  } catch (cause) {
+    log.error("Cannot report an error", { path, error, cause });
   }
 }
 
@@ -168,7 +186,7 @@ function answerError(
   // A handler that stops because its caller left has done nothing wrong.
   const faulty = !(error instanceof ConveyorError) ||
     error.code === Code.Internal;
-  if (faulty && !context.left) report(method.path, error);
+  if (faulty && !context.left) reportSafely(report, method.path, error);
   return statusFromError(error);
 }
 

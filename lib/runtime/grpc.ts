@@ -7,6 +7,7 @@
  * file is for. It gives nothing of ours a second name; it is the only door to a
  * foreign package that is unsafe on this runtime when entered any other way.
  */
+import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { installHttp2SessionGuard } from "./http2_session_guard.ts";
 import { installMessageOrderGuard } from "./message_order_guard.ts";
 
@@ -16,3 +17,5 @@ export * as grpc from "@grpc/grpc-js";
 // and no importer of this file runs before this line.
 installHttp2SessionGuard();
 installMessageOrderGuard();
+// What it would print is in the errors that it gives: those are answered or logged once.
+setLogVerbosity(logVerbosity.NONE);

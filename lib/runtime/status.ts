@@ -57,7 +57,7 @@ export function statusFromError(thrown: unknown): Partial<grpc.StatusObject> {
   if (!(thrown instanceof ConveyorError)) {
     return { code: grpc.status.INTERNAL, details: "Internal error" };
   }
-  const metadata = metadataToGrpc(thrown.metadata);
+  const metadata = sendableMetadata(thrown.metadata);
   if (thrown.details.length > 0) {
     const trailer = encodeStatusDetails(
       thrown.code,
@@ -66,7 +66,20 @@ export function statusFromError(thrown: unknown): Partial<grpc.StatusObject> {
     );
     metadata.set(detailsKey, Buffer.from(trailer));
   }
-  return { code: thrown.code as number, details: thrown.message, metadata };
+  return {
+    code: knownCode(thrown.code) as number,
+    details: thrown.message,
+    metadata,
+  };
+}
+
+/** An error that cannot take its metadata along is still told. */
+function sendableMetadata(metadata: CallMetadata): grpc.Metadata {
+  try {
+    return metadataToGrpc(metadata);
+  } catch {
+    return new grpc.Metadata();
+  }
 }
 
 /** Metadata as this package shows it. */

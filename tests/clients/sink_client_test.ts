@@ -90,7 +90,10 @@ Deno.test("writeStream() rejects with DataLoss when the sink ends without a comm
     Array.fromAsync(client.writeStream(records)),
     Code.DataLoss,
   );
-  assert(error.message.includes("without a commit"), error.message);
+  assert(
+    error.message.includes("without saying that it was done"),
+    error.message,
+  );
 });
 
 Deno.test("writeStream() rejects with what the sink throws", async () => {

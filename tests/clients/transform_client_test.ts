@@ -238,6 +238,9 @@ Deno.test("connect() rejects naming the option, the rule and the value", async (
     ["https://localhost:1", "t", { tls: { caFile: "/no/such" } }, "tls.caFile"],
     ["https://localhost:1", "t", { tls: { key: "x" } }, "tls"],
     ["http://localhost:1", "t", { bearerToken: "" }, "bearerToken"],
+    ["http://localhost:1", "t", { bearerToken: "secret\n" }, "bearerToken"],
+    ["http://localhost:1", "t", null as never, "options"],
+    ["https://localhost:1", "t", { tls: null as never }, "tls"],
   ];
   for (const [url, id, options, field] of cases) {
     const error = await rejection(
@@ -245,6 +248,7 @@ Deno.test("connect() rejects naming the option, the rule and the value", async (
       Code.InvalidArgument,
     );
     assertEquals(error.details[0]?.field, field, error.message);
+    assert(!error.message.includes("secret"), error.message);
   }
 });
 

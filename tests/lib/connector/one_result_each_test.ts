@@ -1,6 +1,7 @@
 /** One result for each record, whatever the function does and whatever the caller sends. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { SinkClient } from "../../../clients/sink_client.ts";
+import { TransformClient } from "../../../clients/transform_client.ts";
 import { Channel } from "../../../clients/channel.ts";
 import { Code } from "../../../lib/errors.ts";
 import {
@@ -16,6 +17,7 @@ const address = "127.0.0.1:0";
 const source: Service<SourceServiceMethods> = serviceOf(
   "conveyor.source.SourceService",
 );
+
 Deno.test("serveSink() reports nothing written when writeBatch answers for too few records", async () => {
   await using server = await serveSink({
     writeBatch: () => Promise.resolve([undefined]),
@@ -26,6 +28,7 @@ Deno.test("serveSink() reports nothing written when writeBatch answers for too f
   });
   assertEquals(results.map((r) => r.success), [false, false]);
 });
+
 Deno.test("serveTransform() rejects with InvalidArgument when a record has no id", async () => {
   await using server = await serveTransform((r) => r, { address });
   const ch = await Channel.connect(`http://${server.address}`);
@@ -37,6 +40,7 @@ Deno.test("serveTransform() rejects with InvalidArgument when a record has no id
   );
   await error.finally(() => ch.close());
 });
+
 Deno.test("serveSource() makes no room for acks of records that are not under way", async () => {
   await using server = await serveSource(async function* ({ sourceId }) {
     for (let n = 1n; n <= 20n; n++) {
@@ -70,6 +74,7 @@ Deno.test("serveSource() makes no room for acks of records that are not under wa
   await batches.return();
   await channel.close();
 });
+
 Deno.test("serveTransform() fails only the record whose output cannot be encoded", async () => {
   await using server = await serveTransform(
     (r) => r.id?.sequenceNumber === 1n ? { recordType: 5 as never } : r,
@@ -80,4 +85,89 @@ Deno.test("serveTransform() fails only the record whose output cannot be encoded
     inputBatch: { records: [recordOf(1n), recordOf(2n)] },
   }).finally(() => ch.close());
   assertEquals(message.results.map((r) => r.status), [3, 1]);
+});
+
+Deno.test("serveSink() fails the record whose write throws, even if nothing", async () => {
+  for (
+    const sink of [
+      () => Promise.reject(),
+      { writeBatch: () => Promise.reject() },
+    ]
+  ) {
+    await using server = await serveSink(sink, { address });
+    await using c = await SinkClient.connect(`http://${server.address}`, "s");
+    const { results } = await c.writeBatch({ records: [recordOf(1n)] });
+    assertEquals(results.map((r) => r.success), [false]);
+  }
+});
+
+Deno.test("serveTransform() fails the record whose output is no record", async () => {
+  const outputs: unknown[] = [
+    42,
+    "abc",
+    true,
+    new Map(),
+    [[{}]],
+    [null],
+    new Uint8Array(1),
+  ];
+  for (const output of outputs) {
+    await using server = await serveTransform(() => output as never, {
+      address,
+    });
+    await using c = await TransformClient.connect(
+      `http://${server.address}`,
+      "t",
+    );
+    const { results } = await c.processBatch({ records: [recordOf(1n)] });
+    assertEquals(results.map((r) => r.status), [3], String(output));
+    assertStringIncludes(results[0]!.errorMessage, "a transform gives");
+  }
+});
+
+Deno.test("serveTransform() fails the record alone when what is thrown cannot be shown", async () => {
+  await using server = await serveTransform((r) => {
+    if (r.id?.sequenceNumber === 1n) throw Object.create(null);
+    return { recordType: "made", id: {} };
+  }, { address });
+  await using c = await TransformClient.connect(
+    `http://${server.address}`,
+    "t",
+  );
+  const { results } = await c.processBatch({
+    records: [recordOf(1n), recordOf(2n)],
+  });
+  assertEquals(results.map((r) => r.status), [3, 1]);
+  assertEquals(results[1]?.outputRecords[0]?.id?.sequenceNumber, 2n);
+});
+
+Deno.test("serveSource() cuts batches by bytes, so that large records can be delivered", async () => {
+  await using server = await serveSource(async function* ({ sourceId }) {
+    for (let n = 1n; n <= 80n; n++) {
+      yield await Promise.resolve(recordOf(n, new Uint8Array(2 ** 20)));
+    }
+    yield { id: { sourceId, sequenceNumber: 81n } };
+  }, { address });
+  const channel = await Channel.connect(`http://${server.address}`);
+  let count = 0;
+  const requests = ReadableStream.from([{ sourceId: "s", consumerId: "c" }]);
+  for await (
+    const batch of channel.stream(source.methods.pullRecords, requests)
+  ) count += batch.records.length;
+  assertEquals(count, 81);
+  await channel.close();
+});
+
+Deno.test("onError that throws harms neither the call nor the server", async () => {
+  await using server = await serveSink({
+    write: () => {},
+    flush: () => Promise.reject(new Error("disk")),
+  }, {
+    address,
+    onError: () => {
+      throw new Error("the log is full");
+    },
+  });
+  await using c = await SinkClient.connect(`http://${server.address}`, "s");
+  for (let i = 0; i < 2; i++) await rejection(c.flush(), Code.Internal);
 });

@@ -172,3 +172,31 @@ Deno.test("listen() takes over the socket of a dead process, not of a live one",
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("add() ends a handler that begins to read after its caller left", async () => {
+  const gone = Promise.withResolvers<void>();
+  const outcome = Promise.withResolvers<unknown>();
+  await using served = await serve({
+    async *processStream(requests, { signal }) {
+      signal.addEventListener("abort", () => gone.resolve());
+      yield {};
+      await gone.promise;
+      await Array.fromAsync(requests).then(outcome.resolve, outcome.resolve);
+    },
+  });
+  for await (
+    const _ of served.channel.stream(processStream, ReadableStream.from([{}]))
+  ) break;
+  assert(await outcome.promise instanceof ConveyorError);
+});
+
+Deno.test("add() answers an error whose metadata cannot be sent", async () => {
+  await using served = await serve({
+    getCapabilities: () => {
+      throw new ConveyorError(Code.Aborted, "no", {
+        metadata: { "bad key": ["x"] },
+      });
+    },
+  });
+  await rejection(served.channel.unary(getCapabilities, {}), Code.Aborted);
+});
