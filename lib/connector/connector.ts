@@ -33,6 +33,7 @@ export { serveTransform } from "./serve_transform.ts";
 export type {
   TransformContext,
   TransformFunction,
+  TransformHandlers,
   TransformOptions,
   TransformOutput,
 } from "./serve_transform.ts";

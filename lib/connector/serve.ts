@@ -36,7 +36,7 @@ export interface ConnectorOptions extends RpcServerOptions {
   readonly address?: string;
   /** The name that the service gives itself in its capabilities. @default "connector" */
   readonly id?: string;
-  /** Records of one batch worked on at once. @default 16 */
+  /** Records of one batch worked on at once; those of a stream follow each other. @default 16 */
   readonly concurrency?: number;
   /** Time that calls under way get to finish when the server closes, in ms. @default 10000 */
   readonly drainTimeoutMs?: number;

@@ -11,7 +11,7 @@ import {
 } from "../../proto/messages/transform.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { messageOf, quote } from "../errors.ts";
-import { requiredFunction } from "../options.ts";
+import { requiredFunction, requiredObject } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { encodableResults } from "./encodable_results.ts";
 import { inOrder } from "./in_order.ts";
@@ -50,6 +50,18 @@ export type TransformFunction = (
   context: TransformContext,
 ) => TransformOutput | Promise<TransformOutput>;
 
+/** A transform that works on whole batches: for models and stores that are faster with many at once. */
+export interface TransformHandlers {
+  /**
+   * One output for each record, in their order; an `Error` in its place fails that record. A throw,
+   * or another number of outputs, fails every record of the batch.
+   */
+  readonly transformBatch: (
+    records: readonly Record[],
+    context: TransformContext,
+  ) => Promise<readonly (TransformOutput | Error)[]>;
+}
+
 /** Options of `serveTransform`. */
 export interface TransformOptions extends ConnectorOptions {
   /** Record types it takes, told to who asks for its capabilities. @default all */
@@ -75,20 +87,58 @@ export interface TransformOptions extends ConnectorOptions {
  * ```
  */
 export async function serveTransform(
-  transform: TransformFunction,
+  transform: TransformFunction | TransformHandlers,
   options: TransformOptions = {},
 ): Promise<Connector> {
-  requiredFunction("transform", transform);
   const resolved = resolveConnectorOptions(options);
+  const work = typeof transform === "function"
+    ? oneByOne(transform, resolved.concurrency)
+    : together(requiredObject("transform", transform));
   return await serveHandlers(
     service,
-    handlersOf(transform, options, resolved),
+    handlersOf(work, options, resolved),
     options,
   );
 }
 
+type Result = MessageInit<TransformResult>;
+
+/** One result for each record, whatever happens. */
+type Work = (
+  records: readonly Record[],
+  context: TransformContext,
+) => Promise<Result[]>;
+
+function oneByOne(transform: TransformFunction, concurrency: number): Work {
+  return (records, context) =>
+    inOrder(records, concurrency, async (record) => {
+      try {
+        return resultOf(record, await transform(record, context));
+      } catch (error) {
+        return errorOf(record, error);
+      }
+    });
+}
+
+function together({ transformBatch }: TransformHandlers): Work {
+  requiredFunction("transform.transformBatch", transformBatch);
+  return async (records, context) => {
+    try {
+      const outputs = await transformBatch(records, context);
+      if (outputs.length !== records.length) {
+        throw new TypeError(
+          `the transform gave ${outputs.length} outputs for ${records.length} records`,
+        );
+      }
+      return records.map((record, i) => resultOf(record, outputs[i]));
+    } catch (error) {
+      return records.map((record) => errorOf(record, error));
+    }
+  };
+}
+
 function handlersOf(
-  transform: TransformFunction,
+  work: Work,
   options: TransformOptions,
   { id, concurrency }: ResolvedConnectorOptions,
 ): Handlers<TransformServiceMethods> {
@@ -101,12 +151,7 @@ function handlersOf(
       records.forEach((record, i) =>
         requireId(record, `inputBatch.records[${i}]`)
       );
-      const results = await inOrder(
-        records,
-        concurrency,
-        (record) => resultOf(transform, record, { config, signal }),
-      );
-      return { batchId, results };
+      return { batchId, results: await work(records, { config, signal }) };
     },
     async *processStream(requests, { signal }) {
       let config = {};
@@ -123,9 +168,8 @@ function handlersOf(
         } else if (record) {
           requireId(record, "record");
           recordsProcessed++;
-          yield {
-            result: await resultOf(transform, record, { config, signal }),
-          };
+          const [result] = await work([record], { config, signal });
+          yield { result };
         } else if (flush) {
           yield { completed: { streamId: flush.streamId, recordsProcessed } };
         }
@@ -139,28 +183,27 @@ function handlersOf(
   };
 }
 
-async function resultOf(
-  transform: TransformFunction,
-  record: Record,
-  context: TransformContext,
-): Promise<MessageInit<TransformResult>> {
+function resultOf(record: Record, output: unknown): Result {
   try {
-    const output = await transform(record, context) ?? [];
-    const outputs: readonly unknown[] = Array.isArray(output)
-      ? output
-      : [output];
+    if (output instanceof Error) return errorOf(record, output);
+    const made = output ?? [];
+    const outputs: readonly unknown[] = Array.isArray(made) ? made : [made];
     return {
       originalId: record.id,
       status: statusOf(outputs.length),
-      outputRecords: outputs.map((made) => outputOf(made, record)),
+      outputRecords: outputs.map((each) => outputOf(each, record)),
     };
   } catch (error) {
-    return {
-      originalId: record.id,
-      status: TransformStatus.Error,
-      errorMessage: messageOf(error),
-    };
+    return errorOf(record, error);
   }
+}
+
+function errorOf(record: Record, error: unknown): Result {
+  return {
+    originalId: record.id,
+    status: TransformStatus.Error,
+    errorMessage: messageOf(error),
+  };
 }
 
 /** An output as it is sent. What is no record would arrive as an empty one: its payload lost. */

@@ -152,3 +152,49 @@ Deno.test("serveTransform() says what it can do", async () => {
     { id: "upper", recordTypes: ["a", "b"] },
   );
 });
+
+Deno.test("serveTransform() works on whole batches when transformBatch is given", async () => {
+  const outputs: { [sequence: string]: unknown } = {
+    1: { recordType: "made" },
+    2: null,
+    3: [{}, {}],
+    4: new Error("no remedy"),
+  };
+  await using server = await serveTransform({
+    transformBatch: (records) =>
+      Promise.resolve(
+        records.map(({ id }) => outputs[String(id!.sequenceNumber)] as never),
+      ),
+  }, { address });
+  await using client = await TransformClient.connect(
+    `http://${server.address}`,
+    "t",
+  );
+  const { results } = await client.processBatch({
+    records: [1n, 2n, 3n, 4n].map((sequence) => recordOf(sequence)),
+  });
+  assertEquals(results.map(({ status }) => TransformStatus[status]), [
+    "Success",
+    "Filtered",
+    "Split",
+    "Error",
+  ]);
+  assertEquals(results[3]?.errorMessage, "no remedy");
+});
+
+Deno.test("serveTransform() fails every record when transformBatch gives another number", async () => {
+  await using server = await serveTransform({
+    transformBatch: () => Promise.resolve([null]),
+  }, { address });
+  await using client = await TransformClient.connect(
+    `http://${server.address}`,
+    "t",
+  );
+  const { results } = await client.processBatch({
+    records: [recordOf(1n), recordOf(2n)],
+  });
+  assertEquals(results.map(({ errorMessage }) => errorMessage), [
+    "the transform gave 1 outputs for 2 records",
+    "the transform gave 1 outputs for 2 records",
+  ]);
+});
