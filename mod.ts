@@ -38,6 +38,7 @@ export type {
   ProcessStreamOptions,
   TransformConfig,
 } from "./clients/transform_client.ts";
+export type { Records } from "./clients/record_stream.ts";
 export { SinkClient } from "./clients/sink_client.ts";
 export type { WriteStreamOptions } from "./clients/sink_client.ts";
 export { LookupClient } from "./clients/lookup_client.ts";
