@@ -70,7 +70,8 @@ export class RpcServer implements AsyncDisposable {
    */
   async listen(address: string): Promise<string> {
     noticeRelease();
-    if (!/^(unix:.+|\[[^\]]+\]:\d+|[^:[\]]+:\d+)$/.test(address)) {
+    const form = /^(unix:.+|(?:\[[^\]]+\]|[^:[\]]+):(\d+))$/.exec(address);
+    if (!form || Number(form[2] ?? 0) > 65_535) {
       throw invalidArgument(
         "address",
         'must be "host:port", "[ipv6]:port" or "unix:/path"',

@@ -143,6 +143,7 @@ Deno.test("listen() rejects naming the address when it is malformed or taken", a
       ":50051",
       "http://127.0.0.1:1",
       "unix:",
+      "127.0.0.1:99999",
     ]
   ) {
     const error = await rejection(
