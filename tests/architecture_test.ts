@@ -22,6 +22,7 @@ const rooms: readonly (readonly [prefix: string, rank: number])[] = [
   ["lib/backup/", 3],
   ["lib/rpc/", 3],
   ["lib/storage/", 2],
+  ["lib/config/", 2],
   ["lib/metrics/", 2],
   ["clients/", 2],
   ["lib/raft/", 1],

@@ -1,0 +1,177 @@
+/**
+ * Flags, environment and configuration file as one set of values. A flag wins over the environment,
+ * that over the file, and the file over the default. What nobody knows is refused with the nearest
+ * name that somebody does: a setting that is misspelt would otherwise silently not be there.
+ */
+import { parseArgs } from "@std/cli";
+// YAML by the `yaml` package: YAML 1.2 in full, without dependencies, and aliases can be forbidden.
+import { parseDocument } from "yaml";
+import { Code, ConveyorError, messageOf } from "../errors.ts";
+import { nearest } from "./nearest.ts";
+import {
+  readSetting,
+  type Setting,
+  type SettingValue,
+  variableOf,
+} from "./setting.ts";
+
+/** Values by the settings' keys. */
+export type ConfigValues = ReadonlyMap<string, SettingValue>;
+
+/** What the command line asks for. */
+export type CommandLine =
+  | { readonly kind: "help" }
+  | { readonly kind: "version" }
+  | {
+    readonly kind: "run";
+    /** Configuration file that a flag names. */
+    readonly file: string | undefined;
+    readonly flags: ConfigValues;
+  };
+
+/** Reads the arguments of the command. An unknown or repeated flag is InvalidArgument. */
+export function parseCommandLine(
+  settings: readonly Setting[],
+  args: readonly string[],
+): CommandLine {
+  const names = [...settings.map(({ flag }) => flag), "config"];
+  const alias: Record<string, string> = { c: "config", h: "help" };
+  for (const { flag, short } of settings) if (short) alias[short] = flag;
+  const parsed = parseArgs([...args], {
+    string: names,
+    boolean: ["help", "version"],
+    collect: names,
+    alias,
+    unknown: (arg) => {
+      throw unknownFlag(arg, [...names, "help", "version"]);
+    },
+  }) as { [flag: string]: unknown };
+  if (parsed.help) return { kind: "help" };
+  if (parsed.version) return { kind: "version" };
+  const flags = new Map<string, SettingValue>();
+  for (const setting of settings) {
+    const found = once(setting.flag, parsed[setting.flag]);
+    if (found === undefined) continue;
+    flags.set(setting.key, readSetting(setting, found, `--${setting.flag}`));
+  }
+  return { kind: "run", file: once("config", parsed.config), flags };
+}
+
+/** Values of the environment variables that are set. */
+export function readEnvironment(
+  settings: readonly Setting[],
+  get: (variable: string) => string | undefined,
+): ConfigValues {
+  const values = new Map<string, SettingValue>();
+  for (const setting of settings) {
+    const variable = variableOf(setting);
+    const found = get(variable);
+    if (found === undefined) continue;
+    values.set(setting.key, readSetting(setting, found, variable));
+  }
+  return values;
+}
+
+/** Values in the text of a configuration file. */
+export function readConfigFile(
+  settings: readonly Setting[],
+  file: string,
+  text: string,
+): ConfigValues {
+  const root = parseYaml(file, text) ?? {};
+  const sections = new Set(settings.map(({ key }) => key.split(".")[0]!));
+  const values = new Map<string, SettingValue>();
+  for (const [section, entries] of Object.entries(object(file, "", root))) {
+    if (!sections.has(section)) throw unknownKey(file, section, sections);
+    for (
+      const [name, found] of Object.entries(
+        object(file, section, entries ?? {}),
+      )
+    ) {
+      const key = `${section}.${name}`;
+      const setting = settings.find((setting) => setting.key === key);
+      if (!setting) {
+        throw unknownKey(file, key, settings.map(({ key }) => key));
+      }
+      values.set(key, readSetting(setting, found, `${file}: ${key}`));
+    }
+  }
+  return values;
+}
+
+/** Every setting's value: of the first of `sources` that has one, else its default. */
+export function mergeConfig(
+  settings: readonly Setting[],
+  sources: readonly ConfigValues[],
+): ConfigValues {
+  const values = new Map<string, SettingValue>();
+  for (const { key, fallback } of settings) {
+    const source = sources.find((source) => source.has(key));
+    const value = source?.get(key) ?? fallback;
+    if (value !== undefined) values.set(key, value);
+  }
+  return values;
+}
+
+function parseYaml(file: string, text: string): unknown {
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error) throw badFile(file, error.message);
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (cause) {
+    throw badFile(file, messageOf(cause));
+  }
+}
+
+function object(
+  file: string,
+  key: string,
+  found: unknown,
+): Record<string, unknown> {
+  if (typeof found === "object" && found !== null && !Array.isArray(found)) {
+    return found as Record<string, unknown>;
+  }
+  throw badFile(file, `${key ? `"${key}"` : "it"} must be a mapping of names`);
+}
+
+function once(flag: string, found: unknown): string | undefined {
+  const values = (found ?? []) as readonly string[];
+  if (values.length <= 1) return values[0];
+  throw refuse(`--${flag}`, "it is given more than once");
+}
+
+function unknownFlag(arg: string, known: readonly string[]): ConveyorError {
+  const name = /^--?(?:no-)?([^=]*)/.exec(arg)?.[1];
+  if (name === undefined) {
+    return refuse(arg, "this command takes flags only, each as --name value");
+  }
+  return refuse(`--${name}`, `there is no such flag${hint(name, known, "--")}`);
+}
+
+function unknownKey(
+  file: string,
+  key: string,
+  known: Iterable<string>,
+): ConveyorError {
+  return refuse(`${file}: ${key}`, `there is no such key${hint(key, known)}`);
+}
+
+function hint(name: string, known: Iterable<string>, prefix = ""): string {
+  const near = nearest(name, known);
+  return near === undefined
+    ? "; --help lists all"
+    : `; did you mean "${prefix}${near}"?`;
+}
+
+function badFile(file: string, reason: string): ConveyorError {
+  return refuse(file, reason.split("\n")[0]!);
+}
+
+function refuse(field: string, description: string): ConveyorError {
+  return new ConveyorError(
+    Code.InvalidArgument,
+    `Cannot accept "${field}": ${description}`,
+    { details: [{ field, description }] },
+  );
+}
