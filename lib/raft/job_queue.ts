@@ -1,0 +1,83 @@
+/**
+ * The persist jobs that are given out and not yet durable. What waits for a job is kept with it:
+ * this node's own votes and acks, and up to where its log is durable then. Jobs close in order, so
+ * nothing counts before everything it rests on is on disk.
+ */
+import { invariant } from "../invariant.ts";
+import type { Core } from "./core.ts";
+import type { Message, Snapshot } from "./types.ts";
+import type { LogPosition } from "./log.ts";
+import { step } from "./step.ts";
+
+interface Job {
+  readonly number: number;
+  readonly term: number;
+  /** End of the log at that time, if some of it was not durable. */
+  readonly last: LogPosition | undefined;
+  readonly snapshot: Snapshot | undefined;
+  readonly own: readonly Message[];
+}
+
+/** Jobs under way, oldest first. */
+export class JobQueue {
+  readonly #core: Core;
+  #jobs: Job[] = [];
+  #number = 0;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  get isEmpty(): boolean {
+    return this.#jobs.length === 0;
+  }
+
+  /** Opens the next job with all messages queued so far; those to others are given back. */
+  open(
+    snapshot: Snapshot | undefined,
+  ): { readonly job: number; readonly messages: readonly Message[] } {
+    const core = this.#core;
+    const { messages, answers, log } = core;
+    const own: Message[] = [];
+    for (const answer of answers) {
+      (answer.to === core.id ? own : messages).push(answer);
+    }
+    core.messages = [];
+    core.answers = [];
+    this.#number++;
+    this.#jobs.push({
+      number: this.#number,
+      term: core.term,
+      last: log.unstable.hasEntries ? log.last() : undefined,
+      snapshot,
+      own,
+    });
+    return { job: this.#number, messages };
+  }
+
+  /** Closes the jobs up to `number`, which are durable. */
+  close(number: number): void {
+    invariant(
+      number <= this.#number,
+      "a job was reported durable that was never given out",
+    );
+    while (this.#jobs[0] !== undefined && this.#jobs[0].number <= number) {
+      this.#close(this.#jobs.shift()!);
+    }
+  }
+
+  #close({ term, last, snapshot, own }: Job): void {
+    const core = this.#core;
+    for (const message of own) step(core, message);
+    // After a change of term the entries at these places may be others by now, still on their way
+    // to the disk: only a job of this term can say that what is here is what is there.
+    if (last !== undefined && term === core.term) {
+      core.log.stableTo(last.index, last.term);
+    }
+    if (snapshot !== undefined) {
+      core.log.unstable.stableSnapshotTo(snapshot.index);
+      core.log.appliedTo(snapshot.index);
+      core.appliedMembership = snapshot.confState;
+    }
+  }
+}
