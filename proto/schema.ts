@@ -6,6 +6,7 @@ import protobuf from "protobufjs";
 import type { Root } from "protobufjs";
 import backup from "./backup.proto" with { type: "text" };
 import checkpoint from "./checkpoint.proto" with { type: "text" };
+import cluster from "./cluster.proto" with { type: "text" };
 import common from "./common.proto" with { type: "text" };
 import deadLetters from "./dead_letters.proto" with { type: "text" };
 import health from "./health.proto" with { type: "text" };
@@ -33,6 +34,7 @@ export interface ProtoFile {
 export const protoFiles: readonly ProtoFile[] = [
   { name: "backup.proto", text: backup },
   { name: "checkpoint.proto", text: checkpoint },
+  { name: "cluster.proto", text: cluster },
   { name: "common.proto", text: common },
   { name: "dead_letters.proto", text: deadLetters },
   { name: "health.proto", text: health },
