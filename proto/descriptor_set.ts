@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "cc4dc680e55e12c04accfbc5bad1d6b735e8bc772424bb46ee9c6b9680ea7a9b";
+  "59e9beede0b1b766193cf4aad18e67be2aef2f3ad05d53ae33d49b8c41dfd677";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [
@@ -156,7 +156,7 @@ export const descriptorSetBase64: string = [
   "UGlwZWxpbmVDaGVja3BvaW50cxIyLmNvbnZleW9yLmNoZWNrcG9pbnQuR2V0UGlwZWxpbmVDaGVj",
   "a3BvaW50c1JlcXVlc3QaMy5jb252ZXlvci5jaGVja3BvaW50LkdldFBpcGVsaW5lQ2hlY2twb2lu",
   "dHNSZXNwb25zZWIGcHJvdG8zCqEtCg1jbHVzdGVyLnByb3RvEhBjb252ZXlvci5jbHVzdGVyIjsK",
-  "CVJhZnRGcmFtZRISCgRib2R5GAEgASgMUgRib2R5EhoKCGNoZWNrc3VtGAIgASgHUghjaGVja3N1",
+  "CVJhZnRGcmFtZRISCgRib2R5GAEgASgMUgRib2R5EhoKCGNoZWNrc3VtGAIgASgNUghjaGVja3N1",
   "bSJ0CghSYWZ0Qm9keRItCgVoZWxsbxgBIAEoCzIXLmNvbnZleW9yLmNsdXN0ZXIuSGVsbG9SBWhl",
   "bGxvEjkKCG1lc3NhZ2VzGAIgAygLMh0uY29udmV5b3IuY2x1c3Rlci5SYWZ0TWVzc2FnZVIIbWVz",
   "c2FnZXMi4wEKBUhlbGxvEhgKB3ZlcnNpb24YASABKA1SB3ZlcnNpb24SHQoKY2x1c3Rlcl9pZBgC",
@@ -179,14 +179,14 @@ export const descriptorSetBase64: string = [
   "AiADKARSDnZvdGVyc091dGdvaW5nEhoKCGxlYXJuZXJzGAMgAygEUghsZWFybmVycxIjCg1sZWFy",
   "bmVyc19uZXh0GAQgAygEUgxsZWFybmVyc05leHQSHQoKYXV0b19sZWF2ZRgFIAEoCFIJYXV0b0xl",
   "YXZlIj8KDVNuYXBzaG90RnJhbWUSEgoEYm9keRgBIAEoDFIEYm9keRIaCghjaGVja3N1bRgCIAEo",
-  "B1IIY2hlY2tzdW0iiwEKDFNuYXBzaG90Qm9keRI6CgZoZWFkZXIYASABKAsyIC5jb252ZXlvci5j",
+  "DVIIY2hlY2tzdW0iiwEKDFNuYXBzaG90Qm9keRI6CgZoZWFkZXIYASABKAsyIC5jb252ZXlvci5j",
   "bHVzdGVyLlNuYXBzaG90SGVhZGVySABSBmhlYWRlchI3CgVjaHVuaxgCIAEoCzIfLmNvbnZleW9y",
   "LmNsdXN0ZXIuU25hcHNob3RDaHVua0gAUgVjaHVua0IGCgRib2R5IrgBCg5TbmFwc2hvdEhlYWRl",
   "chItCgVoZWxsbxgBIAEoCzIXLmNvbnZleW9yLmNsdXN0ZXIuSGVsbG9SBWhlbGxvEj4KCG1hbmlm",
   "ZXN0GAIgASgLMiIuY29udmV5b3IuY2x1c3Rlci5TbmFwc2hvdE1hbmlmZXN0UghtYW5pZmVzdBI3",
   "CgdtZXNzYWdlGAMgASgLMh0uY29udmV5b3IuY2x1c3Rlci5SYWZ0TWVzc2FnZVIHbWVzc2FnZSJc",
   "ChBTbmFwc2hvdE1hbmlmZXN0EhYKBmNodW5rcxgBIAEoBFIGY2h1bmtzEhQKBWJ5dGVzGAIgASgE",
-  "UgVieXRlcxIaCghjaGVja3N1bRgDIAEoB1IIY2hlY2tzdW0iOwoNU25hcHNob3RDaHVuaxIWCgZu",
+  "UgVieXRlcxIaCghjaGVja3N1bRgDIAEoDVIIY2hlY2tzdW0iOwoNU25hcHNob3RDaHVuaxIWCgZu",
   "dW1iZXIYASABKARSBm51bWJlchISCgRkYXRhGAIgASgMUgRkYXRhIkUKD1NuYXBzaG90UmVjZWlw",
   "dBIWCgZjaHVua3MYASABKARSBmNodW5rcxIaCghjb21wbGV0ZRgCIAEoCFIIY29tcGxldGUiSQoO",
   "UHJvcG9zZVJlcXVlc3QSHQoKcmVxdWVzdF9pZBgBIAEoDFIJcmVxdWVzdElkEhgKB2NvbW1hbmQY",
