@@ -58,3 +58,25 @@ export const viewRecordsMax = 1_000_000;
 export const cachedTextsMax = 2_048;
 /** Longer texts are decoded each time they are read. */
 export const cachedTextBytesMax = 128;
+
+/** Characters of an id that the state keeps; a longer one is InvalidArgument. */
+export const idCharsMax = 512;
+/** Labels of one service; more are InvalidArgument. */
+export const serviceLabelsMax = 256;
+/** Characters of all that one service says of itself; more are InvalidArgument. */
+export const serviceCharsMax = 65_536;
+/** Services registered at one time; one more is ResourceExhausted. */
+export const servicesMax = 1_000_000;
+/** Longest lease that may be asked for. */
+export const leaseTtlMsMax = 24 * 3_600_000;
+/** Pipelines at one time; one more is ResourceExhausted. */
+export const pipelinesMax = 100_000;
+/** A serialized pipeline; a larger one is InvalidArgument. */
+export const pipelineBytesMax = 1024 * 1024;
+/** Partitions with an offset, over all sources; one more is ResourceExhausted. */
+export const partitionOffsetsMax = 10_000_000;
+
+/** One chunk of a snapshot of the state. */
+export const snapshotChunkBytes = 256 * 1024;
+/** Partitions in one entry of a snapshot. */
+export const snapshotPartitions = 256;

@@ -20,6 +20,7 @@ import router from "./router.proto" with { type: "text" };
 import sidecar from "./sidecar.proto" with { type: "text" };
 import sink from "./sink.proto" with { type: "text" };
 import source from "./source.proto" with { type: "text" };
+import state from "./state.proto" with { type: "text" };
 import status from "./status.proto" with { type: "text" };
 import transform from "./transform.proto" with { type: "text" };
 
@@ -46,6 +47,7 @@ export const protoFiles: readonly ProtoFile[] = [
   { name: "sidecar.proto", text: sidecar },
   { name: "sink.proto", text: sink },
   { name: "source.proto", text: source },
+  { name: "state.proto", text: state },
   { name: "status.proto", text: status },
   { name: "transform.proto", text: transform },
 ];

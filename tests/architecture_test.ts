@@ -21,6 +21,8 @@ const rooms: readonly (readonly [prefix: string, rank: number])[] = [
   ["lib/flow/", 3],
   ["lib/backup/", 3],
   ["lib/rpc/", 3],
+  // The state decides by the registry's rules of groups and placement.
+  ["lib/state/", 1.5],
   ["lib/storage/", 2],
   ["lib/config/", 2],
   ["lib/metrics/", 2],
@@ -29,7 +31,6 @@ const rooms: readonly (readonly [prefix: string, rank: number])[] = [
   ["lib/registry/", 1],
   ["lib/routing/", 1],
   ["lib/delivery/", 1],
-  ["lib/state/", 1],
   ["lib/runtime/", 0],
   ["proto/", 0],
 ];

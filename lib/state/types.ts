@@ -1,0 +1,87 @@
+/**
+ * What the aggregates of the state share: where a command stands in the log, what became of it, and
+ * the events that tell watchers what changed.
+ */
+import type { LeaseEvent } from "../registry/lease.ts";
+import type { MessageInit } from "../../proto/codec.ts";
+import type { ServiceIdentity } from "../../proto/messages/common.ts";
+import type {
+  ServiceHealth,
+  ServiceMetadata,
+} from "../../proto/messages/registry.ts";
+import type {
+  Answer,
+  Pipeline,
+  Refusal,
+  Service,
+  SnapshotEntry,
+} from "../../proto/messages/state.ts";
+
+/** Where in the log a command stands. */
+export interface AppliedAt {
+  readonly index: number;
+  /** The leader's clock when it took the command, ms since 1970; never falls along the log. */
+  readonly atMs: number;
+}
+
+/** The command was carried out. */
+export interface Done {
+  readonly kind: "done";
+  readonly answer: MessageInit<Answer>;
+  readonly events: readonly StateEvent[];
+}
+
+/** The command was refused; nothing has changed. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly refusal: Refusal;
+}
+
+/** What became of a command. */
+export type Outcome = Done | Refused;
+
+/** A service that is registered: what the state has of it is complete. */
+export interface RegisteredService
+  extends Readonly<Omit<Service, "identity" | "metadata" | "health">> {
+  readonly identity: Readonly<ServiceIdentity>;
+  readonly metadata: Readonly<ServiceMetadata>;
+  readonly health: Readonly<ServiceHealth>;
+}
+
+/** What changed, in the order of the log. Values are as they were right after the change. */
+export type StateEvent =
+  | { readonly kind: "serviceAdded"; readonly service: RegisteredService }
+  | {
+    readonly kind:
+      | "serviceModified"
+      | "serviceHealthChanged";
+    readonly service: RegisteredService;
+    readonly before: RegisteredService;
+  }
+  | { readonly kind: "serviceRemoved"; readonly service: RegisteredService }
+  | {
+    readonly kind: "pipelineChanged";
+    readonly change: "created" | "updated" | "enabled" | "disabled" | "deleted";
+    readonly pipeline: Readonly<Pipeline>;
+  }
+  | {
+    readonly kind: "offsetsCommitted";
+    readonly sourceId: string;
+    /** Those of which the offset rose. */
+    readonly partitions: readonly number[];
+  }
+  | LeaseEvent;
+
+/** The entries of a part of the state as they were at one moment, drawn later. */
+export type SnapshotEntries = Iterable<MessageInit<SnapshotEntry> | Uint8Array>;
+
+/** A part of the state that snapshots hold. */
+export interface Aggregate {
+  /**
+   * The part as it is now. Whatever is written from here on belongs to `epoch`, and must not show
+   * in what this returns.
+   */
+  freeze(epoch: number): SnapshotEntries;
+  /** Takes an entry that `freeze` gave. False: the entry is not of this part. */
+  load(entry: SnapshotEntry): boolean;
+}

@@ -1,0 +1,50 @@
+import { assertEquals } from "@std/assert";
+import { Code } from "../../../lib/errors.ts";
+import { Machine } from "../../fixtures/machine.ts";
+
+Deno.test("Offsets.commit() raises many at once and names those that are lower", () => {
+  const machine = new Machine();
+  machine.run({
+    commitOffsets: {
+      sources: [{ sourceId: "a", partitions: [0, 1], offsets: [10n, 10n] }],
+    },
+  });
+  machine.atMs += 1;
+  const { answer, events } = machine.run({
+    commitOffsets: {
+      sources: [
+        { sourceId: "a", partitions: [0, 1, 2], offsets: [11n, 9n, 0n] },
+        { sourceId: "b", partitions: [7], offsets: [2n ** 64n - 1n] },
+        { sourceId: "a", partitions: [0, 1], offsets: [3n, 10n] },
+      ],
+    },
+  });
+  assertEquals(answer.offsets, { lower: [1, 4] });
+  assertEquals(events, [
+    { kind: "offsetsCommitted", sourceId: "a", partitions: [0, 2] },
+    { kind: "offsetsCommitted", sourceId: "b", partitions: [7] },
+  ]);
+  const { offsets } = machine.state;
+  assertEquals(
+    offsets.list("a").map(({ partition, offset }) => [partition, offset]),
+    [[0, 11n], [1, 10n], [2, 0n]],
+  );
+  assertEquals(offsets.get("a", 1)?.committedAtMs, machine.atMs - 1);
+  assertEquals(offsets.get("b", 7)?.offset, 2n ** 64n - 1n);
+  assertEquals(offsets.list("c"), []);
+  assertEquals(offsets.size, 4);
+});
+
+Deno.test("Offsets.commit() refuses a command with one bad source as a whole", () => {
+  const machine = new Machine();
+  const good = { sourceId: "a", partitions: [0], offsets: [1n] };
+  const refused = (source: typeof good) =>
+    machine.refused({ commitOffsets: { sources: [good, source] } });
+  assertEquals(refused({ ...good, sourceId: "" }).field, "source_id");
+  assertEquals(refused({ ...good, partitions: [0, 1] }), {
+    code: Code.InvalidArgument,
+    field: "offsets",
+    rule: "must have one entry for each of 2 partitions",
+    found: '"1 entries"',
+  });
+});
