@@ -7,6 +7,9 @@
 export const messageBytesMax = 64 * 1024 * 1024;
 /** Bytes of a stream handed to the socket and not yet taken by it; the writer waits above this. */
 export const streamUnsentBytesMax = 256 * 1024;
+/** Bytes of a stream read before they are asked for, and messages; one message is always read. */
+export const streamUnreadBytesMax = 256 * 1024;
+export const streamUnreadMessagesMax = 16;
 /** Nesting of messages inside messages; deeper input is malformed. */
 export const messageDepthMax = 100;
 

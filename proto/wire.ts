@@ -391,7 +391,8 @@ export class WireWriter {
   #reserve(size: number): void {
     const needed = this.#pos + size;
     if (needed <= this.#buf.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#buf.length * 2));
+    // Some more, or closing the messages around one large field would double it.
+    const grown = new Uint8Array(Math.max(needed + 64, this.#buf.length * 2));
     grown.set(this.#buf.subarray(0, this.#pos));
     this.#buf = grown;
   }

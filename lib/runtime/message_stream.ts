@@ -4,10 +4,15 @@
  * by bytes, because grpc-js itself counts sixteen messages of whatever size.
  */
 import { Buffer } from "node:buffer";
-import { streamUnsentBytesMax } from "../limits.ts";
+import {
+  streamUnreadBytesMax,
+  streamUnreadMessagesMax,
+  streamUnsentBytesMax,
+} from "../limits.ts";
 
 /** What the streams of grpc-js have in common, on both sides of a call. */
 export interface MessageStream {
+  readonly _readableState?: { highWaterMark: number };
   read(): Uint8Array | null;
   write(message: Uint8Array, sent: () => void): boolean;
   end(): void;
@@ -42,10 +47,12 @@ export async function* readMessages(
   stream.on("readable", onReadable);
   stream.on("end", onEnd);
   for (const event of failureEvents) stream.on(event, onFailure);
+  readAhead(stream, streamUnreadBytesMax);
   try {
     while (true) {
       const message = stream.read();
       if (message !== null) {
+        readAhead(stream, message.length);
         yield message;
       } else if (failed) {
         throw failure(failed.reason);
@@ -61,6 +68,18 @@ export async function* readMessages(
     stream.off("end", onEnd);
     for (const event of failureEvents) stream.off(event, onFailure);
   }
+}
+
+/**
+ * Has `stream` take in only as many messages before they are asked for as fit the bound in bytes,
+ * going by the size of the last: its own sixteen may be sixteen times the largest message. What says
+ * so is a field of Node's streams that has no setter; without it there would be just the sixteen.
+ */
+function readAhead(stream: MessageStream, messageBytes: number): void {
+  const state = stream._readableState;
+  if (!state) return;
+  const fitting = Math.floor(streamUnreadBytesMax / Math.max(1, messageBytes));
+  state.highWaterMark = Math.min(Math.max(1, fitting), streamUnreadMessagesMax);
 }
 
 /** Writes messages to one stream, waiting whenever the peer is behind. */

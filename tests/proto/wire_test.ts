@@ -1,4 +1,9 @@
-import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertLess,
+  assertThrows,
+} from "@std/assert";
 import protobuf from "protobufjs";
 import { InvariantViolation } from "../../lib/invariant.ts";
 import { seededRandom } from "../../lib/random.ts";
@@ -279,4 +284,11 @@ Deno.test("WireReader answers random bytes with values or WireError only", () =>
       assertInstanceOf(error, WireError);
     }
   }
+});
+
+Deno.test("finish() stands in a buffer hardly larger than what it holds when one field is large", () => {
+  const payload = new Uint8Array(1_000_000);
+  const bytes = new WireWriter().uint32(10).fork().uint32(18).fork()
+    .uint32(26).bytes(payload).ldelim().ldelim().finish();
+  assertLess(bytes.buffer.byteLength, payload.length + 1_000);
 });
