@@ -42,6 +42,10 @@ export type { Records } from "./clients/record_stream.ts";
 export { SinkClient } from "./clients/sink_client.ts";
 export type { WriteStreamOptions } from "./clients/sink_client.ts";
 export { LookupClient } from "./clients/lookup_client.ts";
+export { SourceClient } from "./clients/source_client.ts";
+export type { PushAllOptions, PushSummary } from "./clients/source_client.ts";
+export type { RecordOutcome } from "./clients/push_ledger.ts";
+export { AckStatus } from "./proto/messages/source.ts";
 export type { Codec, MessageInit } from "./proto/codec.ts";
 export type { Method, MethodKind } from "./proto/service.ts";
 export type {

@@ -55,6 +55,13 @@ export const pullBatchRecords = 500;
 /** Bytes of payload gathered into one pulled batch; a single larger record goes alone. */
 export const pullBatchBytes = 4 * 1024 * 1024;
 
+/** Records that a source client sends as one batch, unless the router recommends another number. */
+export const pushBatchRecords = 500;
+/** Time that a source client waits for more records before it sends a batch that is not full. */
+export const pushLingerMs = 5;
+/** A source client without credit asks for some after this. */
+export const creditRequestMs = 1_000;
+
 /** Records in one view; more are refused, since empty records cost more there than on the wire. */
 export const viewRecordsMax = 1_000_000;
 /** Texts kept to be given out again; a new one replaces the one with its hash. A power of 2. */
@@ -83,3 +90,48 @@ export const partitionOffsetsMax = 10_000_000;
 export const snapshotChunkBytes = 256 * 1024;
 /** Partitions in one entry of a snapshot. */
 export const snapshotPartitions = 256;
+/** Pause between two heartbeats of a leader. */
+export const heartbeatIntervalMs = 100;
+/** Time without a leader before a node runs, the least of it. */
+export const electionTimeoutMs = 1_000;
+/** Entries in one append message; a larger one would delay the heartbeat behind it. */
+export const appendBytesMax = 256 * 1024;
+/** Append messages, and their bytes, that a follower has not answered; the next ones wait. */
+export const appendsInFlightMax = 256;
+export const appendBytesInFlightMax = 16 * 1024 * 1024;
+/** Committed entries given out and not yet applied; further ones wait in the log. */
+export const applyingBytesMax = 8 * 1024 * 1024;
+/** Time in which entries are applied before other work gets its turn. */
+export const applySliceMs = 2;
+/** Proposed and not yet applied on a leader; further proposals are ResourceExhausted. */
+export const uncommittedBytesMax = 64 * 1024 * 1024;
+/** Proposals that wait on one node; further ones are ResourceExhausted. */
+export const proposalsWaitingMax = 50_000;
+/** Linearizable reads that wait on one node; further ones are ResourceExhausted. */
+export const readsWaitingMax = 50_000;
+/** Rounds of reads, each of one node, that a leader confirms at once; the next ones are asked again. */
+export const readRoundsMax = 1_000;
+/** Raft messages that wait for a node to look at them; further ones are lost, as on a bad network. */
+export const inboxMessagesMax = 20_000;
+/** Messages that a node looks at before other work gets its turn. */
+export const inboxSliceMessages = 2_000;
+/** One command; a larger one is ResourceExhausted and never enters the log. */
+export const commandBytesMax = 2 * 1024 * 1024;
+
+/** Log after which the state is written as a snapshot. */
+export const snapshotLogBytes = 32 * 1024 * 1024;
+/** Entries kept behind a snapshot, so that a node a little behind needs no snapshot. */
+export const logTailEntries = 10_000;
+/** One chunk that a state machine writes of itself, and the largest that is read back. */
+export const snapshotChunkBytesMax = 256 * 1024;
+export const snapshotFrameBytesMax = 64 * 1024 * 1024;
+
+/** Requests whose answers are kept for repeated ones, and the bytes of these; the oldest go first. */
+export const requestsKeptMax = 65_536;
+export const requestsKeptBytesMax = 16 * 1024 * 1024;
+/** Events kept for watchers; one that is further behind is told to start again. */
+export const watchEventsMax = 10_000;
+/** A learner within this many entries of the commit index may become a voter. */
+export const promoteLagEntries = 1_000;
+/** Time that the one who shall lead has to take over. */
+export const transferTimeoutMs = 5_000;

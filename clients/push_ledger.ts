@@ -1,0 +1,212 @@
+/**
+ * What a source has pushed and what became of each record. A record stays here until the router has
+ * said so: one whose ack was lost with its connection is sent again, in its place.
+ */
+import { Code, ConveyorError, invalidArgument, quote } from "../lib/errors.ts";
+import { requiredObject } from "../lib/options.ts";
+import type { MessageInit } from "../proto/codec.ts";
+import type { Record, RecordId } from "../proto/messages/common.ts";
+import { AckStatus, type RecordAck } from "../proto/messages/source.ts";
+
+/** What became of one record. */
+export interface RecordOutcome {
+  /** The record's identity. */
+  readonly id: MessageInit<RecordId>;
+  /** Accepted: settled. Duplicate: settled before. Rejected: not taken, send it again or give up. */
+  readonly status: AckStatus;
+  /** Why it was rejected; else empty. */
+  readonly error: string;
+}
+
+/** Records to be sent as one batch. */
+export interface PushBatch {
+  readonly batchId: string;
+  readonly records: readonly MessageInit<Record>[];
+}
+
+enum State {
+  Unsent,
+  Sent,
+  Settled,
+}
+
+interface Push {
+  readonly records: readonly MessageInit<Record>[];
+  readonly outcomes: RecordOutcome[];
+  readonly states: Uint8Array;
+  /** No record before this place is unsent. */
+  from: number;
+  left: number;
+  readonly resolve: (outcomes: readonly RecordOutcome[]) => void;
+  readonly reject: (reason: Error) => void;
+}
+
+interface SentBatch {
+  readonly push: Push;
+  /** Places of its records in the push. */
+  readonly places: readonly number[];
+  left: number;
+}
+
+/** The pushes of one source that are not settled. */
+export class PushLedger {
+  readonly #sourceId: string;
+  /** In the order they were made. */
+  readonly #open = new Set<Push>();
+  #unsent: Push[] = [];
+  readonly #batches = new Map<string, SentBatch>();
+  #count = 0;
+
+  constructor(sourceId: string) {
+    this.#sourceId = sourceId;
+  }
+
+  /** Whether every record is settled. */
+  get isEmpty(): boolean {
+    return this.#open.size === 0;
+  }
+
+  /** Whether there are records to send. */
+  get hasUnsent(): boolean {
+    return this.#unsent.length > 0;
+  }
+
+  /** Takes records; resolves with what became of each, in their order. */
+  add(
+    given: readonly MessageInit<Record>[],
+  ): Promise<readonly RecordOutcome[]> {
+    const records = given.map((record, at) => this.#owned(record, at));
+    if (records.length === 0) return Promise.resolve([]);
+    const { promise, resolve, reject } = Promise.withResolvers<
+      readonly RecordOutcome[]
+    >();
+    const push: Push = {
+      records,
+      outcomes: new Array<RecordOutcome>(records.length),
+      states: new Uint8Array(records.length),
+      from: 0,
+      left: records.length,
+      resolve,
+      reject,
+    };
+    this.#open.add(push);
+    this.#unsent.push(push);
+    return promise;
+  }
+
+  /** Takes up to `max` records to be sent now. */
+  next(max: number): PushBatch | undefined {
+    const push = this.#unsent[0];
+    if (push === undefined || max < 1) return undefined;
+    const places: number[] = [];
+    let at = push.from;
+    for (; at < push.records.length && places.length < max; at++) {
+      if (push.states[at] === State.Unsent) places.push(at);
+    }
+    for (const place of places) push.states[place] = State.Sent;
+    push.from = at;
+    if (at === push.records.length) this.#unsent.shift();
+    if (places.length === 0) return this.next(max);
+    const batchId = `${++this.#count}`;
+    this.#batches.set(batchId, { push, places, left: places.length });
+    return { batchId, records: places.map((place) => push.records[place]!) };
+  }
+
+  /** Notes acks; one of a record that was not sent is DataLoss. */
+  ack(batchId: string, acks: readonly RecordAck[]): void {
+    const batch = this.#batches.get(batchId);
+    if (batch === undefined) {
+      throw unknownAck(`of the batch ${quote(batchId)}, which was not sent`);
+    }
+    for (const [at, ack] of acks.entries()) this.#settle(batch, at, ack);
+    if (batch.left === 0) this.#batches.delete(batchId);
+    const { push } = batch;
+    if (push.left > 0) return;
+    this.#open.delete(push);
+    push.resolve(push.outcomes);
+  }
+
+  /** The stream broke: what was sent and not acked is to be sent again. */
+  sendAgain(): void {
+    this.#batches.clear();
+    this.#unsent = [...this.#open];
+    for (const push of this.#unsent) {
+      push.from = 0;
+      for (let at = 0; at < push.states.length; at++) {
+        if (push.states[at] === State.Sent) push.states[at] = State.Unsent;
+      }
+    }
+  }
+
+  /** Gives all pushes up. */
+  fail(reason: Error): void {
+    for (const push of this.#open) push.reject(reason);
+    this.#open.clear();
+    this.#batches.clear();
+    this.#unsent = [];
+  }
+
+  #settle(batch: SentBatch, at: number, ack: RecordAck): void {
+    const place = placeOf(batch, at, ack.recordId);
+    if (place === undefined) {
+      throw unknownAck(
+        `of the record ${ack.recordId?.partition}/${ack.recordId?.sequenceNumber}, which is not in its batch`,
+      );
+    }
+    if (ack.status === AckStatus.Unspecified) {
+      throw unknownAck("that does not say what became of the record");
+    }
+    const { push } = batch;
+    push.states[place] = State.Settled;
+    push.outcomes[place] = {
+      id: push.records[place]!.id!,
+      status: ack.status,
+      error: ack.errorMessage,
+    };
+    push.left--;
+    batch.left--;
+  }
+
+  /** The record with this source's name in its identity. */
+  #owned(record: MessageInit<Record>, at: number): MessageInit<Record> {
+    const { id } = requiredObject(`records[${at}]`, record);
+    const sourceId = id?.sourceId || this.#sourceId;
+    if (sourceId !== this.#sourceId) {
+      throw invalidArgument(
+        `records[${at}].id.sourceId`,
+        `must be ${
+          quote(this.#sourceId)
+        }, the source of this client, or left out`,
+        sourceId,
+      );
+    }
+    if (typeof id?.sequenceNumber !== "bigint") {
+      throw invalidArgument(
+        `records[${at}].id.sequenceNumber`,
+        "must be a bigint",
+        id?.sequenceNumber,
+      );
+    }
+    return { ...record, id: { ...id, sourceId } };
+  }
+}
+
+/** Acks mostly come in the order of the records; else by identity. */
+function placeOf(
+  { push, places }: SentBatch,
+  at: number,
+  id: RecordId | undefined,
+): number | undefined {
+  const fits = (place: number | undefined): boolean =>
+    place !== undefined && push.states[place] === State.Sent &&
+    id?.sequenceNumber === push.records[place]!.id!.sequenceNumber &&
+    id?.partition === (push.records[place]!.id!.partition ?? 0);
+  return fits(places[at]) ? places[at] : places.find(fits);
+}
+
+function unknownAck(what: string): ConveyorError {
+  return new ConveyorError(
+    Code.DataLoss,
+    `Cannot use an ack of the router: it is one ${what}`,
+  );
+}

@@ -1,0 +1,113 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { PushLedger } from "../../clients/push_ledger.ts";
+import { Code, ConveyorError } from "../../lib/errors.ts";
+import type { MessageInit } from "../../proto/codec.ts";
+import type { Record } from "../../proto/messages/common.ts";
+import { AckStatus, type RecordAck } from "../../proto/messages/source.ts";
+
+function records(...sequences: number[]): MessageInit<Record>[] {
+  return sequences.map((sequence) => ({
+    id: { sequenceNumber: BigInt(sequence) },
+  }));
+}
+
+function ack(sequence: number, status = AckStatus.Accepted): RecordAck {
+  return {
+    recordId: {
+      sourceId: "s",
+      partition: 0,
+      sequenceNumber: BigInt(sequence),
+      idempotencyKey: new Uint8Array(0),
+    },
+    status,
+    errorMessage: status === AckStatus.Rejected ? "no" : "",
+  };
+}
+
+function sequencesOf(batch: { records: readonly MessageInit<Record>[] }) {
+  return batch.records.map(({ id }) => Number(id?.sequenceNumber));
+}
+
+Deno.test("PushLedger resolves a push when each of its records is settled, whatever the order", async () => {
+  const ledger = new PushLedger("s");
+  const pushed = ledger.add(records(1, 2, 3));
+  const first = ledger.next(2)!;
+  const second = ledger.next(2)!;
+  assertEquals([sequencesOf(first), sequencesOf(second)], [[1, 2], [3]]);
+  assertEquals(ledger.next(2), undefined);
+  ledger.ack(second.batchId, [ack(3, AckStatus.Duplicate)]);
+  ledger.ack(first.batchId, [ack(2, AckStatus.Rejected)]);
+  assertEquals(ledger.isEmpty, false);
+  ledger.ack(first.batchId, [ack(1)]);
+  assertEquals(
+    (await pushed).map(({ status, error }) => [status, error]),
+    [[AckStatus.Accepted, ""], [AckStatus.Rejected, "no"], [
+      AckStatus.Duplicate,
+      "",
+    ]],
+  );
+  assertEquals(ledger.isEmpty, true);
+});
+
+Deno.test("PushLedger.sendAgain() sends what was not acked, in the order of the pushes", async () => {
+  const ledger = new PushLedger("s");
+  const one = ledger.add(records(1, 2));
+  const two = ledger.add(records(3));
+  const lost = ledger.next(10)!;
+  ledger.next(10);
+  ledger.ack(lost.batchId, [ack(2)]);
+  ledger.sendAgain();
+  const again = ledger.next(10)!;
+  const behind = ledger.next(10)!;
+  assertEquals([sequencesOf(again), sequencesOf(behind)], [[1], [3]]);
+  assertThrows(() => ledger.ack(lost.batchId, [ack(1)]), ConveyorError);
+  ledger.ack(again.batchId, [ack(1)]);
+  ledger.ack(behind.batchId, [ack(3)]);
+  await Promise.all([one, two]);
+});
+
+Deno.test("PushLedger refuses acks that fit nothing it sent", () => {
+  const ledger = new PushLedger("s");
+  ledger.add(records(1)).catch(() => {});
+  const { batchId } = ledger.next(1)!;
+  const bad: [string, RecordAck][] = [
+    ["99", ack(1)],
+    [batchId, ack(2)],
+    [batchId, ack(1, AckStatus.Unspecified)],
+  ];
+  for (const [id, each] of bad) {
+    const error = assertThrows(() => ledger.ack(id, [each]), ConveyorError);
+    assertEquals(error.code, Code.DataLoss);
+  }
+  ledger.fail(new Error("end"));
+});
+
+Deno.test("PushLedger refuses records it cannot name, and takes none of them", () => {
+  const ledger = new PushLedger("s");
+  const cases: [MessageInit<Record>, string][] = [
+    [{}, "records[1].id.sequenceNumber"],
+    [{ id: {} }, "records[1].id.sequenceNumber"],
+    [
+      { id: { sequenceNumber: 1n, sourceId: "other" } },
+      "records[1].id.sourceId",
+    ],
+  ];
+  for (const [record, field] of cases) {
+    const error = assertThrows(
+      () => ledger.add([...records(1), record]),
+      ConveyorError,
+    );
+    assertEquals(error.details[0]?.field, field);
+  }
+  assertEquals(ledger.isEmpty, true);
+});
+
+Deno.test("PushLedger.fail() rejects every push, and an empty one never waits", async () => {
+  const ledger = new PushLedger("s");
+  assertEquals(await ledger.add([]), []);
+  const pushed = ledger.add(records(1));
+  const refused = assertRejects(() => pushed, Error, "gone");
+  ledger.fail(new Error("gone"));
+  await refused;
+  assertEquals([ledger.isEmpty, ledger.hasUnsent], [true, false]);
+});
