@@ -135,3 +135,60 @@ export const watchEventsMax = 10_000;
 export const promoteLagEntries = 1_000;
 /** Time that the one who shall lead has to take over. */
 export const transferTimeoutMs = 5_000;
+/** Stages, and edges, of one pipeline; a larger one is refused. */
+export const pipelineStagesMax = 1_000;
+export const pipelineEdgesMax = 10_000;
+/** Routing rules of one stage, and targets of one rule; more are refused. */
+export const stageRulesMax = 1_000;
+/** Conditions of one pipeline, those inside others included; more are refused. */
+export const pipelineConditionsMax = 10_000;
+/** Conditions inside one another; deeper ones are refused. */
+export const conditionDepthMax = 32;
+/** Faults of one pipeline that are reported one by one; the rest are counted. */
+export const pipelineFaultsMax = 100;
+/** Characters of an id or name in a pipeline; a longer one is refused. */
+export const nameCharsMax = 255;
+
+/** Characters of an expression, and of a pattern; a longer one is refused. */
+export const expressionCharsMax = 8_192;
+export const patternCharsMax = 1_024;
+/** Operators, operands and calls of an expression, and their nesting; more are refused. */
+export const expressionNodesMax = 1_000;
+export const expressionDepthMax = 50;
+/** Elements of a list or map written out in an expression; more are refused. */
+export const expressionElementsMax = 500;
+/** `exists`, `all`, `map` and the like inside one another; more are refused. */
+export const expressionLoopsMax = 2;
+/** Payload that expressions read as JSON; a larger one counts as a failure of the expression. */
+export const jsonPayloadBytesMax = 1024 * 1024;
+/** Values in a payload or metadata that an expression with one loop, or with loops in a loop, may read. */
+export const loopValuesMax = 20_000;
+export const nestedLoopValuesMax = 1_000;
+/** Regular expressions made from records' data and kept; all are dropped when there are more. */
+export const cachedRegexesMax = 256;
+
+/** Lanes of a stage; more are refused. */
+export const parallelismMax = 1_024;
+/** Records that wait before a stage where it states no bound, and the largest bound it may state. */
+export const stageQueueRecords = 10_000;
+export const stageQueueRecordsMax = 10_000_000;
+/** What ends a batch where a stage does not say, and the most that it may say. */
+export const batchRecords = 500;
+export const batchRecordsMax = 100_000;
+export const batchBytes = 1024 * 1024;
+export const batchBytesMax = 32 * 1024 * 1024;
+export const batchLingerMs = 5;
+export const batchLingerMsMax = 60_000;
+/** Attempts and growth of pauses that a retry policy may ask for. */
+export const retryAttemptsMax = 1_000;
+export const retryMultiplierMax = 100;
+/** How long one attempt at a stage may take where it does not say; it may ask for no more than the other. */
+export const attemptTimeoutMs = 30_000;
+export const attemptTimeoutMsMax = 60 * 60_000;
+/** Key fields, and cached answers, of a lookup stage; more are refused. */
+export const lookupKeyFieldsMax = 32;
+export const lookupCacheEntriesMax = 1_000_000;
+/** Room for indexes of records that is kept between batches; what a larger batch needed is let go. */
+export const viewRecordsKept = 16_384;
+/** How long a pipeline may have its dead letters kept. */
+export const deadLetterAgeMsMax = 10 * 365 * 24 * 60 * 60_000;

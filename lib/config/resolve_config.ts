@@ -7,7 +7,7 @@ import { parseArgs } from "@std/cli";
 // YAML by the `yaml` package: YAML 1.2 in full, without dependencies, and aliases can be forbidden.
 import { parseDocument } from "yaml";
 import { Code, ConveyorError, messageOf } from "../errors.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import {
   readSetting,
   type Setting,
