@@ -13,7 +13,7 @@ import { ConditionCompiler } from "./condition.ts";
 import { Faults } from "./faults.ts";
 import { cycles, reachable, reversed, topologicalOrder } from "./graph.ts";
 import { SettingReader } from "./setting_reader.ts";
-import { RouteCompiler, targetsOf } from "./stage_routes.ts";
+import { RouteCompiler } from "./stage_routes.ts";
 import { stageSettings, type UnroutedStage } from "./stage_settings.ts";
 import type {
   CompiledPipeline,
@@ -53,7 +53,7 @@ export function compilePipeline(config: PipelineConfig): PipelineResult {
 
   checkEnds(config, settings, faults);
   checkCycles(config, indexes, compiler.edgeTargets, faults);
-  checkPaths(config, settings, routes.map(targetsOf), faults);
+  checkPaths(config, settings, compiler.targets, faults);
   if (!faults.none) return invalid(faults);
 
   const stages = settings.map((stage, i) => ({

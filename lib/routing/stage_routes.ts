@@ -17,6 +17,8 @@ export class RouteCompiler {
   readonly #faults: Faults;
   /** The edges from each stage, in the order of the configuration. */
   readonly #edges: CompiledEdge[][];
+  /** The targets of the rules of each stage that has rules. */
+  readonly #ruleTargets: Map<number, number[]> = new Map();
 
   /** `indexes` are those of the stages by id. */
   constructor(
@@ -57,6 +59,13 @@ export class RouteCompiler {
     return this.#edges.map((edges) => edges.map(({ target }) => target));
   }
 
+  /** The stages that records may go to, by the stage they come from; after all `routes`. */
+  get targets(): number[][] {
+    return this.edgeTargets.map((targets, stage) =>
+      this.#ruleTargets.get(stage) ?? targets
+    );
+  }
+
   /** Where records go from the stage with this index, found at `path`; after all edges. */
   routes(stage: number, path: string): StageRoutes {
     const { routingRules } = this.#stages[stage]!;
@@ -77,6 +86,7 @@ export class RouteCompiler {
         `${path}.routing_rules[${i}].condition`,
       ),
     }));
+    this.#ruleTargets.set(stage, rules.flatMap(({ targets }) => targets));
     // The sort is stable: equal priorities stay in the order of the list.
     rules.sort((a, b) => b.priority - a.priority);
     return simplestRules(
@@ -120,20 +130,6 @@ export class RouteCompiler {
       this.#faults.add(path, `must be the id of a stage${hint}`, id);
     }
     return index;
-  }
-}
-
-/** The stages that records can go to. */
-export function targetsOf(routes: StageRoutes): readonly number[] {
-  switch (routes.kind) {
-    case "fixed":
-      return routes.targets;
-    case "edges":
-      return routes.edges.map(({ target }) => target);
-    case "rules":
-      return [...new Set(routes.rules.flatMap(({ targets }) => targets))];
-    default:
-      return routes satisfies never;
   }
 }
 
