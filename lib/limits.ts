@@ -146,6 +146,9 @@ export const pipelineConditionsMax = 10_000;
 export const conditionDepthMax = 32;
 /** Faults of one pipeline that are reported one by one; the rest are counted. */
 export const pipelineFaultsMax = 100;
+/** Unknown names in a pipeline for which the one meant is looked for, and their characters. */
+export const hintsMax = 20;
+export const hintCharsMax = 64;
 /** Characters of an id or name in a pipeline; a longer one is refused. */
 export const nameCharsMax = 255;
 

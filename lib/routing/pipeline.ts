@@ -53,7 +53,10 @@ export function compilePipeline(config: PipelineConfig): PipelineResult {
 
   checkEnds(config, settings, faults);
   checkCycles(config, indexes, compiler.edgeTargets, faults);
-  checkPaths(config, settings, compiler.targets, faults);
+  // A misspelt id would make a stage seem unreachable that it was meant for: one fault, not two.
+  if (!compiler.unresolved && indexes.size === config.stages.length) {
+    checkPaths(config, settings, compiler.targets, faults);
+  }
   if (!faults.none) return invalid(faults);
 
   const stages = settings.map((stage, i) => ({
@@ -126,14 +129,13 @@ function stageIndexes(
       faults.add(`stages[${i}].id`, 'must not contain "/"', id);
     }
     const first = indexes.get(id);
-    if (first === undefined) indexes.set(id, i);
-    else if (id !== "") {
+    if (first !== undefined) {
       faults.add(
         `stages[${i}].id`,
         `must be unique, but stages[${first}] has it too`,
         id,
       );
-    }
+    } else if (id !== "") indexes.set(id, i);
   });
   return indexes;
 }

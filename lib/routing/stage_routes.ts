@@ -2,7 +2,7 @@
  * Turns the edges and rules of a pipeline into the routes of each stage, simplified: a condition that
  * always or never holds is asked of no record. Faults in names, targets and conditions are told.
  */
-import { stageRulesMax } from "../limits.ts";
+import { hintCharsMax, hintsMax, stageRulesMax } from "../limits.ts";
 import { nearest } from "../nearest.ts";
 import type { Edge, RoutingRule, Stage } from "../../proto/messages/router.ts";
 import { always, type ConditionCompiler, never } from "./condition.ts";
@@ -17,6 +17,9 @@ export class RouteCompiler {
   readonly #faults: Faults;
   /** The edges from each stage, in the order of the configuration. */
   readonly #edges: CompiledEdge[][];
+  #hintsLeft = hintsMax;
+  /** Whether an edge or rule names a stage that there is none of: the graph is not known in full. */
+  unresolved = false;
   /** The targets of the rules of each stage that has rules. */
   readonly #ruleTargets: Map<number, number[]> = new Map();
 
@@ -101,6 +104,14 @@ export class RouteCompiler {
         "must name at least one stage, found none",
       );
     }
+    if (rule.targetStages.length > this.#stages.length) {
+      this.#faults.add(
+        `${path}.target_stages`,
+        `must be at most the ${this.#stages.length} stages that there are`,
+        rule.targetStages.length,
+      );
+      return [];
+    }
     const targets = new Set<number>();
     rule.targetStages.forEach((id, i) => {
       const field = `${path}.target_stages[${i}]`;
@@ -125,11 +136,19 @@ export class RouteCompiler {
   #stage(id: string, path: string): number | undefined {
     const index = this.#indexes.get(id);
     if (index === undefined) {
-      const meant = nearest(id, this.#indexes.keys());
-      const hint = meant === undefined ? "" : `, such as "${meant}"`;
+      this.unresolved = true;
+      const hint = this.#hint(id);
       this.#faults.add(path, `must be the id of a stage${hint}`, id);
     }
     return index;
+  }
+
+  /** The stage that was probably meant: a comparison of all names, so for the first faults only. */
+  #hint(id: string): string {
+    if (this.#hintsLeft === 0 || id.length > hintCharsMax) return "";
+    this.#hintsLeft--;
+    const meant = nearest(id, this.#indexes.keys());
+    return meant === undefined ? "" : `, such as "${meant}"`;
   }
 }
 
