@@ -195,3 +195,6 @@ export const lookupCacheEntriesMax = 1_000_000;
 export const viewRecordsKept = 16_384;
 /** How long a pipeline may have its dead letters kept. */
 export const deadLetterAgeMsMax = 10 * 365 * 24 * 60 * 60_000;
+
+/** Pause between two looks at how late the event loop is. */
+export const loopLagProbeMs = 500;
