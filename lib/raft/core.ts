@@ -142,7 +142,9 @@ export class Core {
     invariant(own, "a node leads that is no member");
     own.becomeReplicate();
     own.recentActive = true;
-    // The log may end in changes that are not applied yet: none may follow before they are.
+    // The log may end in changes of earlier leaders that are not applied here: none may follow
+    // before they are, and by then an entry of the own term has committed them. A change that is in
+    // no log but an old leader's has no effect, since changes take effect when they are applied.
     this.pendingConfIndex = this.log.lastIndex();
   }
 

@@ -5,17 +5,20 @@
  */
 import { invariant } from "../invariant.ts";
 import type { Core } from "./core.ts";
-import type { Message, Snapshot } from "./types.ts";
-import type { LogPosition } from "./log.ts";
+import type { Message, OnDurable, Snapshot } from "./types.ts";
 import { step } from "./step.ts";
 
-interface Job {
+interface Job extends OnDurable {
   readonly number: number;
   readonly term: number;
-  /** End of the log at that time, if some of it was not durable. */
-  readonly last: LogPosition | undefined;
   readonly snapshot: Snapshot | undefined;
-  readonly own: readonly Message[];
+}
+
+/** A job that was just opened, and the messages that came out with it. */
+export interface OpenedJob {
+  readonly number: number;
+  readonly onDurable: OnDurable;
+  readonly messages: readonly Message[];
 }
 
 /** Jobs under way, oldest first. */
@@ -33,26 +36,24 @@ export class JobQueue {
   }
 
   /** Opens the next job with all messages queued so far; those to others are given back. */
-  open(
-    snapshot: Snapshot | undefined,
-  ): { readonly job: number; readonly messages: readonly Message[] } {
+  open(snapshot: Snapshot | undefined): OpenedJob {
     const core = this.#core;
     const { messages, answers, log } = core;
-    const own: Message[] = [];
     for (const answer of answers) {
-      (answer.to === core.id ? own : messages).push(answer);
+      if (answer.to !== core.id) messages.push(answer);
     }
     core.messages = [];
     core.answers = [];
-    this.#number++;
-    this.#jobs.push({
-      number: this.#number,
+    const number = ++this.#number;
+    const job: Job = {
+      number,
       term: core.term,
       last: log.unstable.hasEntries ? log.last() : undefined,
       snapshot,
-      own,
-    });
-    return { job: this.#number, messages };
+      answers,
+    };
+    this.#jobs.push(job);
+    return { number, onDurable: job, messages };
   }
 
   /** Closes the jobs up to `number`, which are durable. */
@@ -66,9 +67,11 @@ export class JobQueue {
     }
   }
 
-  #close({ term, last, snapshot, own }: Job): void {
+  #close({ term, last, snapshot, answers }: Job): void {
     const core = this.#core;
-    for (const message of own) step(core, message);
+    for (const answer of answers) {
+      if (answer.to === core.id) step(core, answer);
+    }
     // After a change of term the entries at these places may be others by now, still on their way
     // to the disk: only a job of this term can say that what is here is what is there.
     if (last !== undefined && term === core.term) {

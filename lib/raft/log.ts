@@ -4,17 +4,11 @@
  * none of the marks ever goes back; a violation is a bug and stops the node.
  */
 import { invariant } from "../invariant.ts";
-import type { Entry, Snapshot, StorageView } from "./types.ts";
+import type { Entry, LogPosition, Snapshot, StorageView } from "./types.ts";
 import { copyEntries } from "./entry_copy.ts";
 import { entriesBytes, payloadBytes } from "./entry_size.ts";
 import { noEntries } from "./message.ts";
 import { Unstable } from "./unstable.ts";
-
-/** Where a log stands: its entry at `index` is of `term`. */
-export interface LogPosition {
-  readonly index: number;
-  readonly term: number;
-}
 
 /** One node's log. */
 export class RaftLog {

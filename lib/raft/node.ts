@@ -186,14 +186,14 @@ export class RaftNode {
       hardState.term !== this.#hardState.term ||
       hardState.vote !== this.#hardState.vote
     ));
-    const { job, messages } = this.#jobs.open(snapshot);
+    const { number, messages, onDurable } = this.#jobs.open(snapshot);
     core.readStates = [];
     log.unstable.acceptInProgress();
     log.acceptCommitted(committedEntries, !this.#overlapping);
     if (softState) this.#softState = softState;
     if (hardState) this.#hardState = hardState;
     return {
-      job,
+      job: number,
       softState,
       hardState,
       entries,
@@ -202,6 +202,7 @@ export class RaftNode {
       messages,
       readStates,
       mustSync,
+      onDurable,
     };
   }
 

@@ -16,6 +16,12 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
+/** Where a log stands: its entry at `index` is of `term`. */
+export interface LogPosition {
+  readonly index: number;
+  readonly term: number;
+}
+
 /** What must survive a crash beside the log; the three are always written together. */
 export interface HardState {
   readonly term: number;
@@ -124,6 +130,14 @@ export interface ReadState {
   readonly context: Uint8Array;
 }
 
+/** What waits for a job, the node's own share included. Told for traces; nobody else acts on it. */
+export interface OnDurable {
+  /** Votes and acks in the order of emission, to the node itself too: those never leave it. */
+  readonly answers: readonly Message[];
+  /** Up to where its log is durable then, if some of it was not. */
+  readonly last: LogPosition | undefined;
+}
+
 /** Work given out by the core; lib/raft/node.ts says in which order it is to be done. */
 export interface Ready {
   /** Number of this Ready, one more than the last. `durable(job)` says that it is done. */
@@ -139,6 +153,7 @@ export interface Ready {
   readonly readStates: readonly ReadState[];
   /** False when losing this Ready's hard state in a crash would break no promise. */
   readonly mustSync: boolean;
+  readonly onDurable: OnDurable;
 }
 
 /** Why an input was not taken. Nothing has changed, unless the reason says otherwise. */

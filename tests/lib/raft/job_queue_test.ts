@@ -23,8 +23,10 @@ Deno.test("JobQueue open() gives back messages to others, answers last, and keep
   core.emit("MsgAppResp", 2);
   core.emit("MsgAppResp", 1).index = 1;
   core.emit("MsgHeartbeatResp", 3);
-  const { job, messages } = jobs.open(undefined);
-  assertEquals(job, 1);
+  const { number, messages, onDurable } = jobs.open(undefined);
+  assertEquals(number, 1);
+  assertEquals(onDurable.answers.map(({ to }) => to), [2, 1]);
+  assertEquals(onDurable.last, undefined, "all of the log is durable");
   assertEquals(messages.map(({ type, to }) => [type, to]), [
     ["MsgHeartbeatResp", 3],
     ["MsgAppResp", 2],
@@ -36,7 +38,7 @@ Deno.test("JobQueue counts a node's own vote when its job is durable, not before
   const { core, jobs } = started();
   core.becomeCandidate();
   core.emit("MsgVoteResp", 1);
-  const { job } = jobs.open(undefined);
+  const { number: job } = jobs.open(undefined);
   assertEquals(core.tracker.voteResult(), "pending");
   core.tracker.recordVote(2, true);
   assertEquals(core.role, "candidate");
@@ -50,7 +52,7 @@ Deno.test("JobQueue close() closes all jobs up to the number", () => {
   core.log.append(log([1, 1], 2));
   jobs.open(undefined);
   jobs.open(undefined);
-  const { job } = jobs.open(undefined);
+  const { number: job } = jobs.open(undefined);
   storage.append(log([1, 1], 2));
   jobs.close(job - 1);
   assertEquals([jobs.isEmpty, core.log.unstable.offset], [false, 4]);
@@ -66,7 +68,7 @@ Deno.test("JobQueue refuses a job that was never opened", () => {
 Deno.test("JobQueue takes a notice from before a term change for nothing", () => {
   const { core, jobs, storage } = started();
   core.log.append(log([1, 1], 2));
-  const { job } = jobs.open(undefined);
+  const { number: job } = jobs.open(undefined);
   storage.append(log([1, 1], 2));
   core.becomeFollower(2, 2);
   jobs.close(job);
@@ -77,7 +79,7 @@ Deno.test("JobQueue takes a durable snapshot for applied, with its members", () 
   const { core, jobs, storage } = started();
   const snapshot = snapshotAt(9, 1, members([1, 4]));
   core.log.restore(snapshot);
-  const { job } = jobs.open(snapshot);
+  const { number: job } = jobs.open(snapshot);
   storage.applySnapshot(snapshot);
   assertEquals(core.log.applied, 0);
   jobs.close(job);
