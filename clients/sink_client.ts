@@ -132,7 +132,7 @@ export class SinkClient implements AsyncDisposable {
     );
   }
 
-  /** Has the sink make durable what it holds; with `wait`, answers once it has. */
+  /** Has the sink make durable what it holds: with `wait`, answers once it has, else at once. */
   async flush(wait = true, options?: CallOptions): Promise<FlushResponse> {
     const request = { sinkId: this.#sinkId, waitForCompletion: wait };
     return (await this.#transport.unary(

@@ -36,7 +36,10 @@ export interface ConnectorOptions extends RpcServerOptions {
   readonly address?: string;
   /** The name that the service gives itself in its capabilities. @default "connector" */
   readonly id?: string;
-  /** Records of one batch worked on at once; those of a stream follow each other. @default 16 */
+  /**
+   * Records of one batch or stream worked on at once, answered in their order all the same; with 1
+   * the function sees them one after the other. @default 16
+   */
   readonly concurrency?: number;
   /** Time that calls under way get to finish when the server closes, in ms. @default 10000 */
   readonly drainTimeoutMs?: number;
@@ -67,6 +70,8 @@ export interface ResolvedConnectorOptions {
   readonly id: string;
   readonly concurrency: number;
   readonly drainTimeoutMs: number;
+  /** Tells of an error that no caller is told the reason of; never throws. */
+  readonly report: (where: string, error: unknown) => void;
 }
 
 /** Checks `options` and fills in the defaults. */
@@ -89,6 +94,7 @@ export function resolveConnectorOptions(
       options.drainTimeoutMs,
       drainTimeoutMs,
     ),
+    report: reporter(options.onError),
   };
 }
 
@@ -100,8 +106,7 @@ export async function serveHandlers<
   handlers: Handlers<M>,
   options: ConnectorOptions = {},
 ): Promise<Connector> {
-  const { address, drainTimeoutMs } = resolveConnectorOptions(options);
-  const report = reporter(options.onError);
+  const { address, drainTimeoutMs, report } = resolveConnectorOptions(options);
   const register = options.register &&
     resolveRegisterOptions(options.register, service.name);
   const draining = new AbortController();

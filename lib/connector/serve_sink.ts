@@ -11,6 +11,8 @@ import {
   type SinkServiceMethods,
   type WriteOptions,
   WriteStatus,
+  type WriteStreamRequest,
+  type WriteStreamResponse,
 } from "../../proto/messages/sink.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { blame } from "../delivery/retry.ts";
@@ -18,6 +20,7 @@ import { Code, ConveyorError, invalidArgument, messageOf } from "../errors.ts";
 import { requiredObject } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { inOrder } from "./in_order.ts";
+import { overlapped } from "./overlapped.ts";
 import { requireId } from "./require_id.ts";
 import {
   type Connector,
@@ -26,6 +29,7 @@ import {
   type ResolvedConnectorOptions,
   serveHandlers,
 } from "./serve.ts";
+import { SinkFlush } from "./sink_flush.ts";
 
 const service: Service<SinkServiceMethods> = serviceOf(
   "conveyor.sink.SinkService",
@@ -57,7 +61,11 @@ export interface SinkHandlers {
     records: readonly Record[],
     context: SinkContext,
   ) => Promise<readonly (Error | undefined)[] | void>;
-  /** Makes durable what is still held; resolves with the number of records. @default nothing is held */
+  /**
+   * Makes durable what is still held; resolves with the number of records. Called for a commit once
+   * the records before it are written, and for a flush once all writes under way are, unless the
+   * caller does not want to wait. @default nothing is held
+   */
   readonly flush?: () => Promise<bigint>;
   /** What it can take now. @default no bound is stated */
   readonly capacity?: () =>
@@ -106,16 +114,25 @@ type Outcome = MessageInit<RecordWriteResult> & { readonly success: boolean };
 
 function handlersOf(
   sink: SinkHandlers,
-  { concurrency }: ResolvedConnectorOptions,
+  { concurrency, report }: ResolvedConnectorOptions,
 ): Handlers<SinkServiceMethods> {
+  const flushes = new SinkFlush(
+    async () => await sink.flush?.() ?? 0n,
+    (error) => report(service.methods.flush.path, error),
+  );
   const write = (
     records: readonly Record[],
     context: SinkContext,
   ): Promise<Outcome[]> =>
-    sink.writeBatch
-      ? writeTogether(sink.writeBatch, records, context)
-      : inOrder(records, concurrency, (record) =>
-        writeOne(sink.write!, record, context));
+    flushes.during(
+      sink.writeBatch
+        ? writeTogether(sink.writeBatch, records, context)
+        : inOrder(
+          records,
+          concurrency,
+          (record) => writeOne(sink.write!, record, context),
+        ),
+    );
   return {
     writeBatch: async ({ batch, options }, { signal }) => {
       const records = batch?.records ?? [];
@@ -123,36 +140,40 @@ function handlersOf(
       const results = await write(records, { options, signal });
       return { batchId: batch?.batchId, status: statusOf(results), results };
     },
-    async *writeStream(requests, { signal }) {
+    writeStream: (requests, { signal }) => {
       let options: WriteOptions | undefined;
-      for await (const { init, record, commit } of requests) {
-        if (init) {
-          options = init.options;
-          yield {
-            ready: {
-              streamId: init.streamId,
-              initialCredits: BigInt(concurrency),
-            },
+      return overlapped<WriteStreamRequest, MessageInit<WriteStreamResponse>>(
+        requests,
+        concurrency,
+        ({ init, record, commit }) => {
+          if (init) {
+            options = init.options;
+            const initialCredits = BigInt(concurrency);
+            return () => ({
+              ready: { streamId: init.streamId, initialCredits },
+            });
+          }
+          if (record) {
+            requireId(record, "record");
+            const results = write([record], { options, signal });
+            return async () => ({ result: (await results)[0] });
+          }
+          if (!commit) return undefined;
+          const { streamId, upToSequence: committedSequence } = commit;
+          return async () => {
+            await sink.flush?.();
+            return { commitAck: { streamId, committedSequence } };
           };
-        } else if (record) {
-          requireId(record, "record");
-          const [result] = await write([record], { options, signal });
-          yield { result };
-        } else if (commit) {
-          await sink.flush?.();
-          yield {
-            commitAck: {
-              streamId: commit.streamId,
-              committedSequence: commit.upToSequence,
-            },
-          };
-        }
-      }
+        },
+      );
     },
-    flush: async () => ({
-      success: true,
-      flushedRecords: await sink.flush?.(),
-    }),
+    flush: async ({ waitForCompletion }) => {
+      if (!waitForCompletion) {
+        flushes.begin();
+        return { success: true };
+      }
+      return { success: true, flushedRecords: await flushes.complete() };
+    },
     getCapacity: async () => await sink.capacity?.() ?? {},
   };
 }

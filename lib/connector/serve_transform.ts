@@ -5,6 +5,8 @@
 import type { MessageInit } from "../../proto/codec.ts";
 import type { Record } from "../../proto/messages/common.ts";
 import {
+  type ProcessStreamRequest,
+  type ProcessStreamResponse,
   type TransformResult,
   type TransformServiceMethods,
   TransformStatus,
@@ -15,6 +17,7 @@ import { requiredFunction, requiredObject } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { encodableResults } from "./encodable_results.ts";
 import { inOrder } from "./in_order.ts";
+import { overlapped } from "./overlapped.ts";
 import { requireId } from "./require_id.ts";
 import {
   type Connector,
@@ -153,27 +156,33 @@ function handlersOf(
       );
       return { batchId, results: await work(records, { config, signal }) };
     },
-    async *processStream(requests, { signal }) {
+    processStream: (requests, { signal }) => {
       let config = {};
-      let recordsProcessed = 0n;
-      for await (const { init, record, flush } of requests) {
+      let records = 0n;
+      return overlapped<
+        ProcessStreamRequest,
+        MessageInit<ProcessStreamResponse>
+      >(requests, concurrency, ({ init, record, flush }) => {
         if (init) {
           config = init.config;
-          yield {
-            ready: {
-              streamId: init.streamId,
-              bufferCapacity: BigInt(concurrency),
-            },
-          };
-        } else if (record) {
-          requireId(record, "record");
-          recordsProcessed++;
-          const [result] = await work([record], { config, signal });
-          yield { result };
-        } else if (flush) {
-          yield { completed: { streamId: flush.streamId, recordsProcessed } };
+          const bufferCapacity = BigInt(concurrency);
+          return () => ({
+            ready: { streamId: init.streamId, bufferCapacity },
+          });
         }
-      }
+        if (record) {
+          requireId(record, "record");
+          records++;
+          const results = work([record], { config, signal });
+          return async () => ({ result: (await results)[0] });
+        }
+        if (!flush) return undefined;
+        const completed = {
+          streamId: flush.streamId,
+          recordsProcessed: records,
+        };
+        return () => ({ completed });
+      });
     },
     getCapabilities: () => ({
       transformId: id,
