@@ -10,7 +10,6 @@ import {
   resolveRetryPolicy,
 } from "../lib/delivery/retry.ts";
 import { Code, ConveyorError } from "../lib/errors.ts";
-import { timeOption } from "../lib/options.ts";
 import { systemRandom } from "../lib/random.ts";
 import { systemClock } from "../lib/clock.ts";
 import { grpc } from "../lib/runtime/grpc.ts";
@@ -20,6 +19,7 @@ import type { MessageInit } from "../proto/codec.ts";
 import type { Method } from "../proto/service.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { type Attempt, callStream, callUnary, canceled } from "./call.ts";
+import { requireCallOptions } from "./call_options.ts";
 import {
   type ConnectOptions,
   resolveConnectOptions,
@@ -70,12 +70,13 @@ export class Channel implements Transport {
     request: MessageInit<I>,
     options: CallOptions = {},
   ): Promise<Answer<O>> {
+    requireCallOptions(options);
     const bytes = this.#encode(method, request);
     const policy = options.retry
       ? resolveRetryPolicy(options.retry)
       : this.#options.retry;
     const deadlineMs = systemClock.monotonicMs() +
-      timeOption("timeoutMs", options.timeoutMs, this.#options.timeoutMs);
+      (options.timeoutMs ?? this.#options.timeoutMs);
     for (let attempts = 1;; attempts++) {
       try {
         const attempt = this.#attempt(method.path, options, deadlineMs);
@@ -98,10 +99,10 @@ export class Channel implements Transport {
     requests: AsyncIterable<MessageInit<I>>,
     options: CallOptions = {},
   ): AsyncGenerator<O, void, void> {
+    requireCallOptions(options);
     const deadlineMs = options.timeoutMs === undefined
       ? undefined
-      : systemClock.monotonicMs() +
-        timeOption("timeoutMs", options.timeoutMs, 0);
+      : systemClock.monotonicMs() + options.timeoutMs;
     const attempt = this.#attempt(method.path, options, deadlineMs);
     const answers = callStream(
       this.#client,

@@ -22,6 +22,7 @@ import {
 } from "../lib/options.ts";
 import { grpc } from "../lib/runtime/grpc.ts";
 import type { Address } from "./address.ts";
+import { requireMetadata, requireSignal } from "./call_options.ts";
 
 /** TLS of a client. Every item is PEM text, or the path of a PEM file in the `…File` form. */
 export interface ClientTlsOptions {
@@ -82,11 +83,16 @@ export async function resolveConnectOptions(
   address: Address,
   options: ConnectOptions = {},
 ): Promise<ResolvedConnectOptions> {
-  const { metadata = {}, bearerToken, signal, tls = {} } = requiredObject(
-    "options",
-    options,
-  );
+  const {
+    metadata = {},
+    bearerToken,
+    signal,
+    tls = {},
+    retry = { maxAttempts: 1 },
+  } = requiredObject("options", options);
   requiredObject("tls", tls);
+  requireSignal(signal);
+  requireMetadata(metadata);
   if (bearerToken !== undefined) requireToken(bearerToken);
   const bytesMax = integerOption(
     "messageBytesMax",
@@ -103,7 +109,7 @@ export async function resolveConnectOptions(
     ),
     timeoutMs: timeOption("timeoutMs", options.timeoutMs, callTimeoutMs),
     signal,
-    retry: resolveRetryPolicy(options.retry ?? { maxAttempts: 1 }),
+    retry: resolveRetryPolicy(retry),
     metadata: bearerToken === undefined
       ? metadata
       : { ...metadata, authorization: `Bearer ${bearerToken}` },

@@ -13,6 +13,7 @@ import type {
 } from "../proto/messages/sink.ts";
 import { type Service, serviceOf } from "../proto/service.ts";
 import { AnsweredRecords } from "./answered_records.ts";
+import { requireCallOptions } from "./call_options.ts";
 import { Channel } from "./channel.ts";
 import type { ConnectOptions } from "./channel_options.ts";
 import {
@@ -115,12 +116,14 @@ export class SinkClient implements AsyncDisposable {
     options: WriteStreamOptions = {},
   ): AsyncGenerator<RecordWriteResult, void, void> {
     const sinkId = this.#sinkId;
-    const write = { requireAck: true, ...options.write };
+    const { write } = requireCallOptions(options);
     return exchangeRecords(
       this.#transport,
       {
         method: service.methods.writeStream,
-        first: (streamId) => ({ init: { sinkId, streamId, options: write } }),
+        first: (streamId) => ({
+          init: { sinkId, streamId, options: { requireAck: true, ...write } },
+        }),
         record: (record) => ({ record }),
         last: (streamId, upToSequence) => ({
           commit: { streamId, upToSequence },

@@ -11,6 +11,7 @@ import type {
 } from "../proto/messages/transform.ts";
 import { type Service, serviceOf } from "../proto/service.ts";
 import { AnsweredRecords } from "./answered_records.ts";
+import { requireCallOptions } from "./call_options.ts";
 import { Channel } from "./channel.ts";
 import type { ConnectOptions } from "./channel_options.ts";
 import {
@@ -107,7 +108,7 @@ export class TransformClient implements AsyncDisposable {
     records: Records,
     options: ProcessStreamOptions = {},
   ): AsyncGenerator<TransformResult, void, void> {
-    const { config = {} } = options;
+    const { config = {} } = requireCallOptions(options);
     const transformId = this.#transformId;
     return exchangeRecords(
       this.#transport,

@@ -11,7 +11,12 @@ import {
   retryBackoffMsMax,
   retryMultiplier,
 } from "../limits.ts";
-import { integerOption, numberOption, timeOption } from "../options.ts";
+import {
+  integerOption,
+  numberOption,
+  requiredObject,
+  timeOption,
+} from "../options.ts";
 import type { Random } from "../random.ts";
 
 /** Whom a failed call blames; `either` is told apart by what other records meet. */
@@ -66,6 +71,7 @@ export interface RetryPolicy {
 export function resolveRetryPolicy(
   policy: RetryPolicy = {},
 ): Required<RetryPolicy> {
+  requiredObject("retry", policy);
   const initialBackoffMs = timeOption(
     "retry.initialBackoffMs",
     policy.initialBackoffMs,

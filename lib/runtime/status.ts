@@ -14,6 +14,36 @@ import { bytesOf } from "./message_stream.ts";
 const detailsKey = "grpc-status-details-bin";
 
 /**
+ * Names that HTTP/2 forbids, or that say how the message itself travels: given by a user they break
+ * the call, change its status, or are lost without a word.
+ */
+const reservedNames: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+  "host",
+  "te",
+  "content-type",
+  "content-length",
+  "accept-encoding",
+  "user-agent",
+  "grpc-timeout",
+  "grpc-encoding",
+  "grpc-accept-encoding",
+  "grpc-status",
+  "grpc-message",
+]);
+
+const reservedRule = "the name belongs to HTTP/2 or gRPC itself";
+
+function isReserved(name: string): boolean {
+  return name.includes(":") || reservedNames.has(name.toLowerCase());
+}
+
+/**
  * Deno reports a connection that was lost under a call as INTERNAL with this text, where Node says
  * UNAVAILABLE (seen with Deno 2.9.6). Unnecessary once Deno passes the reset code on.
  */
@@ -73,10 +103,11 @@ export function statusFromError(thrown: unknown): Partial<grpc.StatusObject> {
   };
 }
 
-/** An error that cannot take its metadata along is still told. */
+/** An error that cannot take all of its metadata along is still told. */
 function sendableMetadata(metadata: CallMetadata): grpc.Metadata {
   try {
-    return metadataToGrpc(metadata);
+    const own = Object.entries(metadata).filter(([name]) => !isReserved(name));
+    return metadataToGrpc(Object.fromEntries(own));
   } catch {
     return new grpc.Metadata();
   }
@@ -101,6 +132,13 @@ export function metadataToGrpc(
 ): grpc.Metadata {
   const metadata = new grpc.Metadata();
   for (const [key, values] of Object.entries(entries)) {
+    if (isReserved(key)) {
+      throw new ConveyorError(
+        Code.InvalidArgument,
+        `Cannot send metadata "${key}": ${reservedRule}`,
+        { details: [{ field: `metadata.${key}`, description: reservedRule }] },
+      );
+    }
     for (const value of Array.isArray(values) ? values : [values]) {
       try {
         metadata.add(

@@ -72,3 +72,16 @@ Deno.test("errorFromStatus() does without details that cannot be read", () => {
   const error = errorFromStatus("/s/M", { code: 3, details: "bad", metadata });
   assertEquals([error.code, error.details], [Code.InvalidArgument, []]);
 });
+
+Deno.test("statusFromError() leaves out metadata that would change the status itself", () => {
+  const error = new ConveyorError(Code.NotFound, "Cannot find it", {
+    metadata: {
+      "grpc-status": ["0"],
+      "content-type": ["text/html"],
+      hint: ["look there"],
+    },
+  });
+  const { code, metadata } = statusFromError(error);
+  assertEquals(code as number, Code.NotFound);
+  assertEquals(metadata?.getMap(), { hint: "look there" });
+});
