@@ -198,3 +198,5 @@ export const deadLetterAgeMsMax = 10 * 365 * 24 * 60 * 60_000;
 
 /** Pause between two looks at how late the event loop is. */
 export const loopLagProbeMs = 500;
+/** Partitions whose watermarks a node keeps; above it the idle ones are forgotten, or new ones refused. */
+export const watermarkPartitionsMax = 100_000;
