@@ -52,7 +52,22 @@ export class MetadataReader {
 
   #next(record: FieldReader): boolean {
     if (!record.next(metadataTag)) return false;
-    const { valueEnd: entryEnd, end: recordEnd } = record;
+    const { buf, pos, valueEnd: entryEnd, end: recordEnd } = record;
+    // The layout that writers use, with lengths under 128: nothing has to be read field by field.
+    if (pos + 3 < entryEnd && buf[pos] === keyTag && buf[pos + 1]! < 128) {
+      const keyEnd = pos + 2 + buf[pos + 1]!;
+      const length = buf[keyEnd + 1]!;
+      if (
+        buf[keyEnd] === valueTag && length < 128 &&
+        keyEnd + 2 + length === entryEnd
+      ) {
+        this.#keyStart = pos + 2;
+        this.#keyEnd = keyEnd;
+        this.#valueStart = keyEnd + 2;
+        this.#valueEnd = record.pos = entryEnd;
+        return true;
+      }
+    }
     this.#keyStart =
       this.#keyEnd =
       this.#valueStart =

@@ -58,3 +58,29 @@ Deno.test("value() never matches a key by its start", () => {
   assertEquals(reader.value(record(["ab", "1"]), "abc"), undefined);
   assertEquals(reader.value(record(["abd", "1"]), "abc"), undefined);
 });
+
+Deno.test("value() is not misled by a length that only looks like the usual layout", () => {
+  // The value's length is 1, written in two bytes, the first of which alone would be 129: as far as
+  // the entry goes on with a field that maps do not know.
+  const entry = [0x0a, 1, 0x61, 0x12, 0x81, 0, 0x76, 0x1a, 125];
+  const reader = new FieldReader(
+    Uint8Array.of(0x2a, 0x86, 0x01, ...entry, ...Array(125).fill(0x78)),
+  );
+  assertEquals(new MetadataReader().value(reader, "a"), "v");
+});
+
+Deno.test("value() reads entries as writers lay them out", () => {
+  const long = "x".repeat(200);
+  for (
+    const [key, value] of [["a", "1"], ["a", ""], ["", "1"], ["a", long], [
+      long,
+      "1",
+    ], ["ключ", "é"]] as const
+  ) {
+    const reader = new FieldReader(
+      new WireWriter().uint32(0x2a).fork().uint32(0x0a).string(key)
+        .uint32(0x12).string(value).ldelim().finish(),
+    );
+    assertEquals(new MetadataReader().value(reader, key), value);
+  }
+});
