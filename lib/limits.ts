@@ -170,6 +170,11 @@ export const nestedLoopValuesMax = 1_000;
 /** Regular expressions made from records' data and kept; all are dropped when there are more. */
 export const cachedRegexesMax = 256;
 
+/** Texts that one regular expression remembers its answers for; all are dropped when there are more. */
+export const rememberedTextsMax = 256;
+/** The answer for a longer text is not remembered. */
+export const rememberedTextCharsMax = 128;
+
 /** Lanes of a stage; more are refused. */
 export const parallelismMax = 1_024;
 /** Records that wait before a stage where it states no bound, and the largest bound it may state. */

@@ -18,7 +18,7 @@ import type { Faults } from "./faults.ts";
 import type { RecordReader } from "./record_reader.ts";
 import { compileRegex } from "./regex.ts";
 import {
-  repeatedTextTest,
+  rememberedTextTest,
   textPattern,
   type TextTest,
 } from "./text_pattern.ts";
@@ -161,13 +161,13 @@ export class ConditionCompiler {
         pattern,
       );
     }
-    return repeatedTextTest(textPattern(pattern));
+    return textPattern(pattern);
   }
 
   #regexTest(pattern: string, path: string): TextTest {
     const result = compileRegex(pattern.slice("re:".length));
     if (result.kind === "compiled") {
-      return repeatedTextTest((text) => result.regex.test(text));
+      return rememberedTextTest((text) => result.regex.test(text));
     }
     this.#faults.add(
       path,

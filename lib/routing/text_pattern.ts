@@ -4,6 +4,8 @@
  * times the pattern's.
  */
 
+import { rememberedTextCharsMax, rememberedTextsMax } from "../limits.ts";
+
 /** Whether a text matches. */
 export type TextTest = (text: string) => boolean;
 
@@ -35,14 +37,19 @@ export function textPattern(pattern: string): TextTest {
   };
 }
 
-/** The same test for texts that seldom change from one to the next: the last answer is kept. */
-export function repeatedTextTest(test: TextTest): TextTest {
-  let last: string | undefined;
-  let answer = false;
+/**
+ * The same test with its answers remembered: for tests that take much longer than a look at a table,
+ * of texts that come again and again.
+ */
+export function rememberedTextTest(test: TextTest): TextTest {
+  const answers = new Map<string, boolean>();
   return (text) => {
-    if (text !== last) {
+    let answer = answers.get(text);
+    if (answer === undefined) {
       answer = test(text);
-      last = text;
+      if (text.length > rememberedTextCharsMax) return answer;
+      if (answers.size === rememberedTextsMax) answers.clear();
+      answers.set(text, answer);
     }
     return answer;
   };

@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
 import {
-  repeatedTextTest,
+  rememberedTextCharsMax,
+  rememberedTextsMax,
+} from "../../../lib/limits.ts";
+import {
+  rememberedTextTest,
   textPattern,
 } from "../../../lib/routing/text_pattern.ts";
 import { seededRandom } from "../../../lib/random.ts";
@@ -59,15 +63,26 @@ Deno.test("textPattern() agrees with the same pattern as a regular expression", 
   assertEquals(matched > 300 && matched < 2_700, true);
 });
 
-Deno.test("repeatedTextTest() asks once for a text that comes again", () => {
+Deno.test("rememberedTextTest() asks once for a text that comes again", () => {
   const asked: string[] = [];
-  const test = repeatedTextTest((text) => asked.push(text) > 0 && text === "a");
-  assertEquals(["a", "a", "b", "b", "a"].map(test), [
-    true,
-    true,
-    false,
-    false,
-    true,
-  ]);
-  assertEquals(asked, ["a", "b", "a"]);
+  const test = rememberedTextTest((text) =>
+    asked.push(text) > 0 && text === "a"
+  );
+  assertEquals(["a", "b", "a", "b"].map(test), [true, false, true, false]);
+  assertEquals(asked, ["a", "b"]);
+});
+
+Deno.test("rememberedTextTest() remembers no more than its bounds", () => {
+  let asked = 0;
+  const test = rememberedTextTest(() => ++asked > 0);
+  for (let i = 0; i < rememberedTextsMax; i++) test(`${i}`);
+  test("0");
+  assertEquals(asked, rememberedTextsMax);
+  test("one more");
+  test("0");
+  assertEquals(asked, rememberedTextsMax + 2);
+  const long = "x".repeat(rememberedTextCharsMax + 1);
+  test(long);
+  test(long);
+  assertEquals(asked, rememberedTextsMax + 4);
 });
