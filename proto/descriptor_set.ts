@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "439af7134d6c788e601052f8a4e3ded035bc987987aeb8b1fcd5aeba44fc60d0";
+  "7e68210c18f4d676bf4b3d8250b0ab2f2845dd2c54d355870fa9cd9b110f9361";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

@@ -207,7 +207,10 @@ export interface Condition {
   metadataMatch?: MetadataMatch | undefined;
   /**
    * Holds where this CEL expression over `record` is true. One that does not
-   * compile refuses the pipeline; one that fails on a record is false for it.
+   * compile refuses the pipeline; one that fails on a record is false for it. A
+   * record has: type, source_id (string), partition, sequence (uint: 3u), key
+   * (bytes), metadata (map of strings), event_time (timestamp) and payload,
+   * when it is JSON: record.payload.delay > 15.
    */
   expression?: string | undefined;
   /** Holds where all of several hold. */
@@ -224,7 +227,8 @@ export interface MetadataMatch {
   key: string;
   /**
    * What its value must be: text where "*" stands for any characters, or "re:"
-   * and an RE2 expression.
+   * and an RE2 expression that must match somewhere in it; "^" and "$" tie it
+   * to the ends.
    */
   pattern: string;
 }
