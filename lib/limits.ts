@@ -205,3 +205,6 @@ export const deadLetterAgeMsMax = 10 * 365 * 24 * 60 * 60_000;
 export const loopLagProbeMs = 500;
 /** Partitions whose watermarks a node keeps; above it the idle ones are forgotten, or new ones refused. */
 export const watermarkPartitionsMax = 100_000;
+
+/** Snapshots received whole and not yet installed; the oldest is dropped for one more. */
+export const receivedSnapshotsMax = 2;

@@ -5,11 +5,14 @@
  * (tests/contract/store_contract.ts).
  *
  * - What a call wrote is durable, whole, when its promise resolves, and survives a crash of the
- *   process and of the machine from then on. Until then it may be there whole or not at all, never
- *   in part.
+ *   process and of the machine from then on. Until then it may be there whole or not at all. The
+ *   one exception is a job that is too big for one commit: after a crash its hard state may be
+ *   there with only the first of its entries, and with what they replace already gone.
  * - Calls take effect in the order in which they were made; the caller need not wait in between.
- * - After a rejection the outcome is unknown. The store refuses every later write and the owner
- *   stops the process: it must not guess.
+ *   What is queued goes to the disk together.
+ * - After a write rejects with a StorageError the outcome is unknown. The store refuses every later
+ *   write with the same error and the owner stops the process: it must not guess. Any other error
+ *   says that nothing was changed, and the store goes on.
  * - `view` shows exactly what is durable, at once and without waiting.
  */
 import type {
@@ -28,6 +31,15 @@ export interface NodeIdentity {
   readonly nodeId: number;
 }
 
+/**
+ * What the first members of a cluster start from: a snapshot at index 1 and term 1, equal on all of
+ * them, so that whoever joins later gets it from any. A node that joins starts with nothing.
+ */
+export interface FirstSnapshot {
+  readonly confState: ConfState;
+  readonly chunks: Iterable<Uint8Array>;
+}
+
 /** A snapshot as its manifest tells of it; its chunks are stored beside. */
 export interface SnapshotManifest {
   readonly index: number;
@@ -36,7 +48,7 @@ export interface SnapshotManifest {
   /** How many chunks, and the bytes of all. */
   readonly chunks: number;
   readonly bytes: number;
-  /** CRC32C over the bytes of all chunks, one after another. */
+  /** CRC-32C over the bytes of all chunks, one after another. */
   readonly checksum: number;
 }
 
@@ -44,7 +56,7 @@ export interface SnapshotManifest {
 export interface PersistJob {
   /** Replaces the stored one. */
   readonly hardState: HardState | undefined;
-  /** Replace every stored entry at or after the first one's index. */
+  /** Replace every stored entry at or after the first one's index. The store keeps their data. */
   readonly entries: readonly Entry[];
   /**
    * A snapshot whose chunks were received whole: the log starts behind it from here on, what was
@@ -57,7 +69,10 @@ export interface PersistJob {
 export interface SnapshotReceiver {
   /** Chunks that are stored already: the sender goes on with this one. */
   readonly chunks: number;
-  /** Stores the next chunk; one that is out of order is InvalidArgument and changes nothing. */
+  /**
+   * Stores the next chunk. InvalidArgument when it is out of order, empty, over 256 KiB or more than
+   * the manifest tells of: nothing is changed then. Aborted when another snapshot is received now.
+   */
   write(chunk: number, data: Uint8Array): Promise<void>;
   /** Checks what was stored against the manifest; DataLoss when it does not fit, and all is dropped. */
   finish(): Promise<void>;
@@ -78,7 +93,9 @@ export interface RaftStore extends AsyncDisposable {
 
   /**
    * Stores the state machine's own snapshot, slowly enough for appends to go on beside it, makes it
-   * the live one, and drops the entries before `firstIndex`. Chunks are drawn as they are written.
+   * the live one, and drops the entries before `firstIndex`. Chunks are drawn as they are written;
+   * what drawing one throws is what this rejects with. One at a time. Aborted when a snapshot from
+   * another node has overtaken this one.
    */
   saveSnapshot(
     at: Pick<Snapshot, "index" | "term" | "confState">,
@@ -86,13 +103,20 @@ export interface RaftStore extends AsyncDisposable {
     firstIndex: number,
   ): Promise<SnapshotManifest>;
 
-  /** The chunks of the live snapshot from `chunk` on, each checked; DataLoss when one is damaged. */
+  /**
+   * The chunks of the live snapshot from `chunk` on, each checked; DataLoss when one is damaged,
+   * NotFound when `manifest` is not that of the live one. It stays readable until the reader ends,
+   * though a newer one becomes the live one.
+   */
   readSnapshot(
     manifest: SnapshotManifest,
     chunk?: number,
   ): AsyncIterable<Uint8Array>;
 
-  /** Begins to take the snapshot of `manifest`, or goes on where an earlier attempt stopped. */
+  /**
+   * Begins to take the snapshot of `manifest`, or goes on where an earlier attempt of this process
+   * stopped. Any other one being received is dropped.
+   */
   receiveSnapshot(manifest: SnapshotManifest): Promise<SnapshotReceiver>;
 
   /** Waits for what is being written and lets go of the disk. Idempotent. */
