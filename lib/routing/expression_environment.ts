@@ -5,8 +5,9 @@
  */
 // @marcbachmann/cel-js: checks types when a pipeline is set up, so that a misspelt field refuses the
 // pipeline and does not fail on every record; 0.2 to 0.9 us an evaluation where @bufbuild/cel takes
-// 1 to 5 and cel-js 4 to 10; no dependency, no code made at run time. What it lacks or does
-// differently from the standard is put right below.
+// 1 to 4 and cel-js 4 to 10; no dependency, no code made at run time. It passes 930 of the 989 tests
+// of the CEL specification that fit here (@bufbuild/cel 982) with what is put right below; the rest
+// are times finer than milliseconds, overflow of conversions, escapes in raw byte literals.
 import type { Duration, UnsignedInt } from "@marcbachmann/cel-js/evaluator";
 import { Environment } from "@marcbachmann/cel-js/evaluator";
 import {
@@ -74,7 +75,13 @@ function newEnvironment(): Environment {
     .registerFunction("int(uint): int", uintToInt, sync)
     .registerFunction(`int(${timestamp}): int`, timestampSeconds, sync)
     .registerFunction(`string(${timestamp}): string`, timestampText, sync)
-    .registerFunction(`string(${duration}): string`, durationText, sync);
+    .registerFunction(`string(${duration}): string`, durationText, sync)
+    .registerFunction(`timestamp(${timestamp}): ${timestamp}`, same, sync)
+    .registerFunction(`duration(${duration}): ${duration}`, same, sync)
+    .registerOperator("bytes < bytes", (a, b) => bytesOrder(a, b) < 0)
+    .registerOperator("bytes <= bytes", (a, b) => bytesOrder(a, b) <= 0)
+    .registerOperator("bytes > bytes", (a, b) => bytesOrder(a, b) > 0)
+    .registerOperator("bytes >= bytes", (a, b) => bytesOrder(a, b) >= 0);
 }
 
 function matchesRegex(text: string, pattern: string): boolean {
@@ -98,4 +105,16 @@ function timestampText(time: { toISOString(): string }): string {
 
 function durationText(time: Duration): string {
   return time.toString();
+}
+
+function same<T>(value: T): T {
+  return value;
+}
+
+/** Negative where `a` comes first. */
+function bytesOrder(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    if (a[i] !== b[i]) return a[i]! - b[i]!;
+  }
+  return a.length - b.length;
 }

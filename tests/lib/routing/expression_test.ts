@@ -11,6 +11,7 @@ import {
   type Expression,
 } from "../../../lib/routing/expression.ts";
 import { RecordReader } from "../../../lib/routing/record_reader.ts";
+import { seededRandom } from "../../../lib/random.ts";
 import { viewOf } from "../../fixtures/pipelines.ts";
 
 function compiled(source: string): Expression {
@@ -110,4 +111,41 @@ Deno.test("Expression.test() takes time in proportion to the text that it matche
     testOn(payload, "record.payload.matches('^(a' + '+)+$')"),
     false,
   );
+});
+
+Deno.test("compileExpression() answers whatever it is given, and what it gives never throws", () => {
+  const words =
+    ("record . record.type record.payload record.metadata record.sequence x 'a' 1 2u " +
+      "1.5 null true ( ) [ ] { } , : ? + - * / % ! == != < >= && || in has matches exists map size " +
+      "timestamp duration 'b\\' \" b'' 0x . .5 e \u0000 😀").split(" ");
+  const reader = new RecordReader([]);
+  reader.open(viewOf([{
+    payload: new TextEncoder().encode('{"x": [1, {"x": null}], "a": "a"}'),
+  }]));
+  reader.seek(0);
+  const seed = 2_718;
+  const random = seededRandom(seed);
+  let compiledCount = 0;
+  for (let round = 0; round < 5_000; round++) {
+    const source = Array.from(
+      { length: 1 + Math.floor(random() * 7) },
+      () => words[Math.floor(random() * words.length)],
+    ).join(random() < 0.5 ? "" : " ");
+    const result = compileExpression(source);
+    if (result.kind === "refused") {
+      assert(result.reason !== "", `seed ${seed}, round ${round}: ${source}`);
+      continue;
+    }
+    compiledCount++;
+    result.expression.test(reader.expressionRecord);
+  }
+  assert(compiledCount > 15, `${compiledCount} of 5000 compiled`);
+});
+
+Deno.test({
+  name: "compileExpression() needs no permission, nor does what it gives",
+  permissions: "none",
+  fn() {
+    assertEquals(testOn('{"a": "x"}', "record.payload.a.matches('^x')"), true);
+  },
 });

@@ -9,12 +9,18 @@ import type {
   PipelineConfig,
   UnroutedPolicy,
 } from "../../../proto/messages/router.ts";
+import { Router } from "../../../lib/routing/route.ts";
+import { seededRandom } from "../../../lib/random.ts";
+import { codecOf } from "../../../proto/codec.ts";
+import { schema } from "../../../proto/schema.ts";
+import { mutated } from "../../fixtures/mutations.ts";
 import {
   edge,
   pipelineConfig,
   rule,
   stage,
   validPipeline,
+  viewOf,
 } from "../../fixtures/pipelines.ts";
 
 /** The faults of a pipeline, as "field: description". */
@@ -264,4 +270,60 @@ Deno.test("compilePipeline() takes the longest and the widest pipelines", () => 
     edges: middle.flatMap((id) => chain("in", id, "out")),
   });
   assertEquals(wide.order.at(-1), pipelineStagesMax - 1);
+});
+
+Deno.test("compilePipeline() answers every pipeline that can be sent, valid or not", () => {
+  const codec = codecOf<PipelineConfig>(
+    schema.lookupType("conveyor.router.PipelineConfig"),
+  );
+  const bytes = codec.encode(pipelineConfig({
+    stages: [
+      stage("in", "source", {
+        routingRules: [
+          rule(2, ["a"], { expression: "record.payload.n > 1.5" }),
+          rule(1, ["a", "out"], {
+            not: {
+              condition: { metadataMatch: { key: "k", pattern: "re:^a" } },
+            },
+          }),
+        ],
+      }),
+      stage("a", "lookup", {
+        batch: {
+          maxRecords: 9,
+          maxBytes: 9,
+          linger: { seconds: 1n, nanos: 0 },
+        },
+      }),
+      stage("out", "sink"),
+    ],
+    edges: [
+      edge("in", "a"),
+      edge("in", "out"),
+      edge("a", "out", { recordType: "x*" }),
+    ],
+  }));
+  const seed = 31_337;
+  const random = seededRandom(seed);
+  const outcomes = { valid: 0, invalid: 0 };
+  for (let round = 0; round < 3_000; round++) {
+    let config;
+    try {
+      config = codec.decode(mutated(bytes, bytes, random));
+    } catch {
+      continue;
+    }
+    const where = `seed ${seed}, round ${round}`;
+    const result = compilePipeline(config);
+    outcomes[result.kind]++;
+    assert(result.kind === "valid" || result.faults.length > 0, where);
+    if (result.kind === "valid") {
+      const view = viewOf([{ recordType: "x", metadata: { k: "a" } }]);
+      new Router(result.pipeline).route(0, view);
+    }
+  }
+  assert(
+    outcomes.valid > 100 && outcomes.invalid > 100,
+    JSON.stringify(outcomes),
+  );
 });
