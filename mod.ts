@@ -46,6 +46,37 @@ export { SourceClient } from "./clients/source_client.ts";
 export type { PushAllOptions, PushSummary } from "./clients/source_client.ts";
 export type { RecordOutcome } from "./clients/push_ledger.ts";
 export { AckStatus } from "./proto/messages/source.ts";
+export { AdminClient } from "./clients/admin_client.ts";
+export type { PipelineDescription } from "./clients/admin_client.ts";
+export {
+  ClusterHealth,
+  LoadBalanceStrategy,
+  LookupMissPolicy,
+  NodeRole,
+  StageType,
+  UnavailablePolicy,
+  UnroutedPolicy,
+} from "./proto/messages/router.ts";
+export type {
+  AndCondition,
+  BatchPolicy,
+  Condition,
+  DeadLetterPolicy,
+  Edge,
+  GetClusterStatusResponse,
+  LookupConfig,
+  MetadataMatch,
+  NodeStatus,
+  NotCondition,
+  OrCondition,
+  PipelineConfig,
+  PipelineStatus,
+  RetryPolicy as StageRetryPolicy,
+  RoutingRule,
+  ServiceSelector,
+  Stage,
+  StageStatus,
+} from "./proto/messages/router.ts";
 export type { Codec, MessageInit } from "./proto/codec.ts";
 export type { Method, MethodKind } from "./proto/service.ts";
 export type {

@@ -208,3 +208,16 @@ export const watermarkPartitionsMax = 100_000;
 
 /** Snapshots received whole and not yet installed; the oldest is dropped for one more. */
 export const receivedSnapshotsMax = 2;
+
+/** Pause between two looks for leases that have run out. */
+export const leaseSweepMs = 250;
+/** Leases that one look proposes to end; the others follow with the next. */
+export const leaseSweepMax = 10_000;
+/** Time that a node gathers heartbeats before it tells the leader, and how many go in one call. */
+export const leaseRenewalsWaitMs = 50;
+export const leaseRenewalsMax = 10_000;
+/** A lease lasts this many of its holder's heartbeat intervals, and no less than a second. */
+export const leaseTtlPerHeartbeat = 3;
+export const leaseTtlMsMin = 1_000;
+/** Records that a source may send before it has been granted anything on its stream. */
+export const initialCredits = 1_000;

@@ -7,7 +7,7 @@ import type { Core } from "./core.ts";
 import type { Message, Refusal, Snapshot } from "./types.ts";
 import { copyEntries } from "./entry_copy.ts";
 import { run } from "./election.ts";
-import { membersOf, normalMembership } from "./membership.ts";
+import { normalMembership } from "./membership.ts";
 
 /** Steps a message as follower. */
 export function stepFollower(
@@ -87,13 +87,15 @@ function takeSnapshot(core: Core, message: Message): void {
     : log.committed;
 }
 
-/** Starts again from `snapshot`; false when it is old, foreign, or already in the log. */
+/**
+ * Starts again from `snapshot`; false when it is old or already in the log. It may be from before
+ * this node was a member: the log behind it brings the change that makes it one.
+ */
 function restore(core: Core, snapshot: Snapshot): boolean {
   const { log, tracker } = core;
   const { index, term, data } = snapshot;
   if (index <= log.committed) return false;
   const confState = normalMembership(snapshot.confState);
-  if (!membersOf(confState).includes(core.id)) return false;
   if (log.matches(index, term)) {
     log.commitTo(index);
     return false;

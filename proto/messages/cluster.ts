@@ -47,6 +47,15 @@ export interface ClusterServiceMethods {
     response: ReadIndexResponse;
     kind: "unary";
   };
+  /**
+   * Renews leases that services and others hold, in the leader's memory.
+   * Answered by the leader.
+   */
+  renewLeases: {
+    request: RenewLeasesRequest;
+    response: RenewLeasesResponse;
+    kind: "unary";
+  };
   /** Takes a node into the cluster. */
   addNode: {
     request: AddNodeRequest;
@@ -373,6 +382,45 @@ export interface ReadIndexResponse {
    * request.
    */
   index: bigint;
+}
+
+/** Leases whose holders were heard of, gathered by the node that heard them. */
+export interface RenewLeasesRequest {
+  /** The leases. At most 10,000. */
+  leases: LeaseRenewal[];
+}
+
+/** A lease whose holder was heard of. */
+export interface LeaseRenewal {
+  /** What holds it: 1 a service, 2 a sidecar, 3 a node of the router. */
+  kind: number;
+  /** Name of the holder. */
+  id: string;
+  /** Its registration. */
+  registrationId: string;
+}
+
+/** What became of the renewals. */
+export interface RenewLeasesResponse {
+  /** One outcome for each lease, in the order of the request. */
+  outcomes: LeaseOutcome[];
+  /**
+   * Milliseconds that each lease lasts from now, in the same order; 0 where it
+   * was not renewed.
+   */
+  lastsMs: number[];
+}
+
+/** What became of a renewal. */
+export enum LeaseOutcome {
+  /** Not said; no node sends it. */
+  Unspecified = 0,
+  /** It lasts on. */
+  Renewed = 1,
+  /** Another registration holds the id. */
+  Replaced = 2,
+  /** Nothing holds the id: it must be registered again. */
+  Unknown = 3,
 }
 
 /** A node to take in. The same request may be repeated. */

@@ -222,13 +222,14 @@ Deno.test("a follower whose log holds the snapshot's end only commits", () => {
   assertEquals(stored(network), [1, 2, 2, 2]);
 });
 
-Deno.test("a follower ignores a snapshot of a group that it is not in", () => {
+Deno.test("a follower takes a snapshot from before it was a member, and may not run by it", () => {
   const network = follower([1]);
-  const foreign = snapshotAt(7, 2, members([2, 3]));
-  network.node(1).step(message("MsgSnap", 2, 1, 2, { snapshot: foreign }));
+  const earlier = snapshotAt(7, 2, members([2, 3]));
+  network.node(1).step(message("MsgSnap", 2, 1, 2, { snapshot: earlier }));
   const ready = network.process(1);
-  assertEquals(ready.snapshot, undefined);
-  assertEquals(network.said(), ["1->2 MsgAppResp Term:2 Log:0/0"]);
+  assertEquals(ready.snapshot, earlier);
+  assertEquals(network.said(), ["1->2 MsgAppResp Term:2 Log:0/7"]);
+  assertEquals(network.node(1).campaign(), "cannotCampaign");
 });
 
 Deno.test("a follower takes entries behind a snapshot that is still being installed", () => {

@@ -1,0 +1,298 @@
+/**
+ * The replicated state as the rest of the router uses it, on any node: `propose` changes it, `read`
+ * makes looking at it linearizable, `watch` tells of its changes. A node that does not lead passes
+ * proposals to the one that does; what fails because the lead changed is repeated under the same
+ * request id, so it is applied once. Without a leader for longer than an election takes, everything
+ * is refused at once instead of waiting for its deadline.
+ */
+import type { Clock } from "../clock.ts";
+import { Code, ConveyorError } from "../errors.ts";
+import { callTimeoutMs, commandBytesMax } from "../limits.ts";
+import type { ConfChangeSingle, SoftState, Status } from "../raft/types.ts";
+import type { Scheduler } from "../scheduler.ts";
+import type { Driver } from "./driver.ts";
+import type { RequestIds } from "./envelope.ts";
+import type { AppliedEvent, EventLog } from "./event_log.ts";
+import type { Member } from "./members.ts";
+import { notLeader } from "./not_leader.ts";
+import type { Proposed } from "./proposals.ts";
+import type { Replicated } from "./replicated.ts";
+import type { ConsensusSettings } from "./settings.ts";
+import { within } from "./within.ts";
+
+/** The way to a leader that is another node. */
+export interface LeaderPort {
+  propose(
+    leader: Member,
+    requestId: Uint8Array,
+    command: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Proposed>;
+}
+
+/** What bounds a request. */
+export interface RequestOptions {
+  /** Ends the wait; a proposal may still be applied. @default a deadline of 30 s */
+  readonly signal?: AbortSignal;
+  /** By which a repeated request is known; 16 bytes. @default one of its own */
+  readonly requestId?: Uint8Array;
+}
+
+/** What metadata is made of. */
+export interface MetadataParts<Event> {
+  readonly driver: Driver<Event>;
+  readonly replicated: Replicated<Event>;
+  readonly events: EventLog<Event>;
+  readonly leader: LeaderPort;
+  readonly requestIds: RequestIds;
+  readonly settings: ConsensusSettings;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+}
+
+/** The replicated state of one node. */
+export class Metadata<Event> {
+  readonly #parts: MetadataParts<Event>;
+  #leaderlessSinceMs: number;
+  #roleWaiters: (() => void)[] = [];
+  #appliedWaiters: { readonly index: number; readonly resolve: () => void }[] =
+    [];
+
+  constructor(parts: MetadataParts<Event>) {
+    this.#parts = parts;
+    this.#leaderlessSinceMs = parts.clock.monotonicMs();
+  }
+
+  get role(): SoftState {
+    return this.#parts.driver.role;
+  }
+
+  /** The leader, when it is known and has an address. */
+  get leader(): Member | undefined {
+    return this.#parts.replicated.members.get(this.role.lead);
+  }
+
+  get members(): readonly Member[] {
+    return this.#parts.replicated.members.list();
+  }
+
+  /** Index up to which the state on this node holds the log. */
+  get appliedIndex(): number {
+    return this.#parts.driver.applied;
+  }
+
+  status(): Status {
+    return this.#parts.driver.status();
+  }
+
+  /** Has a command applied on every node, once; resolves when this node's state shows it. */
+  propose(
+    command: Uint8Array,
+    options: RequestOptions = {},
+  ): Promise<Proposed> {
+    if (command.length > commandBytesMax) {
+      return Promise.reject(tooLarge(command.length));
+    }
+    const { signal, requestId = this.#parts.requestIds.next() } = options;
+    return this.#bounded(signal, async (signal) => {
+      for (;;) {
+        try {
+          return await this.#proposeOnce(requestId, command, signal);
+        } catch (error) {
+          await this.#beforeRepeat(error, signal);
+        }
+      }
+    });
+  }
+
+  /**
+   * Has a membership change applied; only a leader does. `address` is that of the node it adds.
+   * Unavailable elsewhere, with the leader's place in the error's metadata.
+   */
+  async changeMembership(
+    changes: readonly ConfChangeSingle[],
+    address: string = "",
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { driver, requestIds } = this.#parts;
+    if (this.role.role !== "leader") throw notLeader(this.leader);
+    await this.#bounded(signal, (signal) =>
+      within(
+        driver.requests.changeMembership(requestIds.next(), changes, address),
+        signal,
+      ));
+  }
+
+  /** Resolves when the state on this node holds everything that was answered before the call. */
+  read(options: Pick<RequestOptions, "signal"> = {}): Promise<number> {
+    return this.#bounded(options.signal, async (signal) => {
+      for (;;) {
+        try {
+          return await within(this.#parts.driver.requests.read(), signal);
+        } catch (error) {
+          await this.#beforeRepeat(error, signal);
+        }
+      }
+    });
+  }
+
+  /** The events after `index`, then those to come; Aborted when the watcher must start again. */
+  watch(
+    index: number,
+    signal: AbortSignal,
+  ): AsyncIterable<AppliedEvent<Event>> {
+    return this.#parts.events.watch(index, signal);
+  }
+
+  /** Hands the lead over; whether this node does not lead any more after at most `ms`. */
+  async transferLeader(nodeId: number, ms: number): Promise<boolean> {
+    const { driver, clock } = this.#parts;
+    const untilMs = clock.monotonicMs() + ms;
+    driver.transferLeader(nodeId);
+    const never = new AbortController().signal;
+    while (this.role.role === "leader" && !driver.stopped) {
+      if (clock.monotonicMs() >= untilMs) return false;
+      await this.#roleChange(never);
+    }
+    return true;
+  }
+
+  /** The other voter that is best placed to lead: it answers, and is furthest. */
+  heir(): number | undefined {
+    const { id, peers } = this.status();
+    const voters = peers.filter((peer) =>
+      peer.id !== id && !peer.learner && peer.recentActive
+    );
+    return voters.sort((a, b) => b.match - a.match)[0]?.id;
+  }
+
+  /** Told by the driver. */
+  roleChanged({ lead }: SoftState): void {
+    if (lead !== 0) this.#leaderlessSinceMs = Infinity;
+    else if (this.#leaderlessSinceMs === Infinity) {
+      this.#leaderlessSinceMs = this.#parts.clock.monotonicMs();
+    }
+    const waiters = this.#roleWaiters;
+    this.#roleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  /** Told by the driver. */
+  applied(index: number): void {
+    if (this.#appliedWaiters.length === 0) return;
+    const waiting = this.#appliedWaiters;
+    this.#appliedWaiters = [];
+    for (const waiter of waiting) {
+      if (waiter.index <= index) waiter.resolve();
+      else this.#appliedWaiters.push(waiter);
+    }
+  }
+
+  /** Sends a request to whoever leads. */
+  async #proposeOnce(
+    requestId: Uint8Array,
+    command: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Proposed> {
+    const { driver, leader: port } = this.#parts;
+    if (this.role.role === "leader") {
+      return await within(driver.requests.propose(requestId, command), signal);
+    }
+    const { leader } = this;
+    if (leader === undefined) throw notLeader(undefined);
+    const proposed = await port.propose(leader, requestId, command, signal);
+    await this.#appliedUpTo(proposed.index, signal);
+    return proposed;
+  }
+
+  /** Runs `work` under the caller's signal, or else under the default deadline. */
+  async #bounded<T>(
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (signal) return await work(signal);
+    const deadline = new AbortController();
+    const cancel = this.#parts.scheduler.after(callTimeoutMs, () => {
+      deadline.abort(
+        new ConveyorError(
+          Code.DeadlineExceeded,
+          `Cannot finish the request within ${callTimeoutMs} ms; whether it was applied is not known`,
+        ),
+      );
+    });
+    try {
+      return await work(deadline.signal);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Waits until a repetition may succeed. Throws what will not get better by it. */
+  async #beforeRepeat(error: unknown, signal: AbortSignal): Promise<void> {
+    const unavailable = error instanceof ConveyorError &&
+      error.code === Code.Unavailable;
+    if (!unavailable || signal.aborted || this.#parts.driver.stopped) {
+      throw error;
+    }
+    const { settings, clock } = this.#parts;
+    // A time-out lasts up to twice its least, and the first election may be split.
+    const patienceMs = 4 * settings.electionTicks * settings.tickMs;
+    if (clock.monotonicMs() - this.#leaderlessSinceMs > patienceMs) {
+      throw noQuorum(error as ConveyorError);
+    }
+    await this.#roleChange(signal);
+  }
+
+  /** Resolves when the role or the leader changes. */
+  async roleChange(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#roleWaiters.push(resolve);
+    try {
+      await within(promise, signal);
+    } finally {
+      this.#roleWaiters = this.#roleWaiters.filter((each) => each !== resolve);
+    }
+  }
+
+  /** The same, and after a heartbeat's time at the latest. */
+  async #roleChange(signal: AbortSignal): Promise<void> {
+    const { settings, scheduler } = this.#parts;
+    const soon = new AbortController();
+    const cancel = scheduler.after(
+      settings.heartbeatTicks * settings.tickMs,
+      () => soon.abort(),
+    );
+    try {
+      await this.roleChange(AbortSignal.any([signal, soon.signal]));
+    } catch (error) {
+      if (signal.aborted) throw error;
+    } finally {
+      cancel();
+    }
+  }
+
+  async #appliedUpTo(index: number, signal: AbortSignal): Promise<void> {
+    if (this.appliedIndex >= index) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#appliedWaiters.push({ index, resolve });
+    await within(promise, signal);
+  }
+}
+
+function noQuorum(cause: ConveyorError): ConveyorError {
+  return new ConveyorError(
+    Code.Unavailable,
+    "Cannot take the request: this node has heard of no leader for longer than an election takes; a majority of the nodes must run and reach each other",
+    { cause },
+  );
+}
+
+function tooLarge(bytes: number): ConveyorError {
+  const description =
+    `must be at most ${commandBytesMax} bytes, found ${bytes}`;
+  return new ConveyorError(
+    Code.ResourceExhausted,
+    `Cannot propose the command: it ${description}`,
+    { details: [{ field: "command", description }] },
+  );
+}

@@ -1,0 +1,20 @@
+/** The refusal of a node that does not lead: it names the one that does, so that callers can follow. */
+import { Code, ConveyorError } from "../errors.ts";
+import type { Member } from "./members.ts";
+
+/** Trailing metadata with the leader's id and address: `2 http://host:port`. */
+export const leaderKey = "conveyor-leader";
+
+/** The error of a request that only a leader can take. */
+export function notLeader(leader: Member | undefined): ConveyorError {
+  const reason = leader === undefined
+    ? "no leader is known here"
+    : `node ${leader.id} at ${leader.address} leads`;
+  return new ConveyorError(
+    Code.Unavailable,
+    `Cannot take the request: ${reason}`,
+    leader === undefined
+      ? {}
+      : { metadata: { [leaderKey]: [`${leader.id} ${leader.address}`] } },
+  );
+}

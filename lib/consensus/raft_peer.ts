@@ -1,0 +1,82 @@
+/**
+ * What the other nodes' connections meet: who may speak to this node, and where what they bring goes.
+ * A node that comes back with less than it has acknowledged is turned away for good, because a
+ * quorum that counts on its disk would be none.
+ */
+import { Code, ConveyorError } from "../errors.ts";
+import type { Message } from "../raft/types.ts";
+import type {
+  RaftStore,
+  SnapshotManifest,
+  SnapshotReceiver,
+} from "../storage/store.ts";
+import type { Driver } from "./driver.ts";
+import type { Replicated } from "./replicated.ts";
+import type { Hello, NodeStanding, RaftPeerPort } from "./transport.ts";
+
+/** One node, as its peers' connections see it. */
+export class RaftPeer<Event> implements RaftPeerPort {
+  readonly #store: RaftStore;
+  readonly #driver: Driver<Event>;
+  readonly #replicated: Replicated<Event>;
+
+  constructor(
+    store: RaftStore,
+    driver: Driver<Event>,
+    replicated: Replicated<Event>,
+  ) {
+    this.#store = store;
+    this.#driver = driver;
+    this.#replicated = replicated;
+  }
+
+  standing(): NodeStanding {
+    const { identity, incarnation, view } = this.#store;
+    const lastIndex = view.lastIndex();
+    return {
+      ...identity,
+      incarnation,
+      lastIndex,
+      lastTerm: view.term(lastIndex),
+      term: view.initialState().hardState.term,
+    };
+  }
+
+  admit({ nodeId, lastIndex, term }: Hello): void {
+    const { members } = this.#replicated;
+    const member = members.get(nodeId);
+    if (member?.removed) {
+      throw new ConveyorError(
+        Code.FailedPrecondition,
+        `Cannot talk to node ${nodeId}: it was removed; wipe its data directory and let it join under a new id`,
+      );
+    }
+    // Who is no member yet of a node that itself has still to learn the members is heard.
+    if (member === undefined && members.list().length > 0) {
+      throw new ConveyorError(
+        Code.NotFound,
+        `Cannot talk to node ${nodeId}: it is no member of the cluster`,
+      );
+    }
+    const status = this.#driver.status();
+    const known = status.peers.find(({ id }) => id === nodeId)?.match ?? 0;
+    if (status.term === term && known > lastIndex) {
+      throw new ConveyorError(
+        Code.DataLoss,
+        `Cannot talk to node ${nodeId}: its durable log ends at ${lastIndex} and it has acknowledged ${known}; wipe its data directory and let it join under a new id`,
+      );
+    }
+  }
+
+  receive(messages: readonly Message[]): boolean {
+    return this.#driver.receive(messages);
+  }
+
+  receiveSnapshot(manifest: SnapshotManifest): Promise<SnapshotReceiver> {
+    return this.#store.receiveSnapshot(manifest);
+  }
+
+  snapshotReceived(message: Message): void {
+    this.#driver.receive([message]);
+  }
+}

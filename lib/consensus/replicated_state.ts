@@ -1,0 +1,48 @@
+/**
+ * The router's replicated state for those who change it and read it: commands go through consensus
+ * and come back as answers or as the error that the state refused them with; what is read after
+ * `upToDate` is linearizable.
+ */
+import type { MessageInit } from "../../proto/codec.ts";
+import type { Answer, Command } from "../../proto/messages/state.ts";
+import { decodeAnswer, refusalError } from "../state/answer.ts";
+import { encodeCommand } from "../state/command.ts";
+import type { State } from "../state/state.ts";
+import type { StateEvent } from "../state/types.ts";
+import type { Metadata } from "./metadata.ts";
+
+/** State and the way to change it. */
+export class ReplicatedState {
+  /** The state as this node has it. */
+  readonly state: State;
+  readonly metadata: Metadata<StateEvent>;
+
+  constructor(metadata: Metadata<StateEvent>, state: State) {
+    this.metadata = metadata;
+    this.state = state;
+  }
+
+  /**
+   * Carries out a command on every node. `action` words the error that a refusal becomes: `create
+   * pipeline "orders"`.
+   */
+  async change(
+    action: string,
+    command: MessageInit<Command>,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const { answer } = await this.metadata.propose(
+      encodeCommand(command),
+      signal ? { signal } : {},
+    );
+    const decoded = decodeAnswer(answer);
+    if (decoded.refusal) throw refusalError(action, decoded.refusal);
+    return decoded;
+  }
+
+  /** Resolves with the state once it holds everything that was answered before the call. */
+  async upToDate(signal?: AbortSignal): Promise<State> {
+    await this.metadata.read(signal ? { signal } : {});
+    return this.state;
+  }
+}

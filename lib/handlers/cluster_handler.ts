@@ -1,0 +1,316 @@
+/**
+ * ClusterService: proposals and reads of the replicated state for other nodes and for programs, and
+ * what an operator does with the members. What only the leader can do is refused elsewhere with the
+ * leader's place in the trailing metadata; a repeated request does no harm.
+ */
+import type { MessageInit } from "../../proto/codec.ts";
+import {
+  type ClusterNode,
+  type ClusterServiceMethods,
+  type LeaderHint,
+  LeaseOutcome,
+  NodeRole,
+  NodeSuffrage,
+  ReplicationState,
+  type StatusResponse,
+} from "../../proto/messages/cluster.ts";
+import { type Service, serviceOf } from "../../proto/service.ts";
+import { requestIdBytes } from "../consensus/envelope.ts";
+import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
+import type { Metadata } from "../consensus/metadata.ts";
+import { notLeader } from "../consensus/not_leader.ts";
+import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import {
+  leaseRenewalsMax,
+  promoteLagEntries,
+  transferTimeoutMs,
+} from "../limits.ts";
+import type { PeerStatus, Role, Status } from "../raft/types.ts";
+import type { Handlers } from "../rpc/handler.ts";
+import type { RaftStore } from "../storage/store.ts";
+
+/** ClusterService, for the server to serve. */
+export const clusterService: Service<ClusterServiceMethods> = serviceOf(
+  "conveyor.cluster.ClusterService",
+);
+
+/** The leases of the state. */
+export type LeasesPort = Pick<LeaseKeeper, "renewAll">;
+
+type ClusterHandlers = Required<Handlers<ClusterServiceMethods>>;
+
+/** The handlers of a node. */
+export class ClusterHandler implements ClusterHandlers {
+  readonly #metadata: Metadata<unknown>;
+  readonly #store: RaftStore;
+  readonly #leases: LeasesPort | undefined;
+
+  /** Without `leases` the state has none, and RenewLeases answers Unimplemented. */
+  constructor(
+    metadata: Metadata<unknown>,
+    store: RaftStore,
+    leases?: LeasesPort,
+  ) {
+    this.#metadata = metadata;
+    this.#store = store;
+    this.#leases = leases;
+  }
+
+  propose: ClusterHandlers["propose"] = async (
+    { requestId, command },
+    { signal },
+  ) => {
+    if (requestId.length !== requestIdBytes) {
+      throw invalidArgument(
+        "request_id",
+        `must have ${requestIdBytes} bytes`,
+        requestId,
+      );
+    }
+    if (command.length === 0) {
+      throw invalidArgument("command", "must not be empty", command);
+    }
+    this.#requireLead();
+    const { index, answer } = await this.#metadata.propose(
+      command,
+      { requestId, signal },
+    );
+    return { index: BigInt(index), answer, term: this.#term() };
+  };
+
+  readIndex: ClusterHandlers["readIndex"] = async (
+    _request,
+    { signal },
+  ) => {
+    this.#requireLead();
+    return { index: BigInt(await this.#metadata.read({ signal })) };
+  };
+
+  renewLeases: ClusterHandlers["renewLeases"] = ({ leases }) => {
+    if (this.#leases === undefined) {
+      throw new ConveyorError(
+        Code.Unimplemented,
+        "Cannot renew leases: the replicated state has none",
+      );
+    }
+    if (leases.length > leaseRenewalsMax) {
+      throw invalidArgument(
+        "leases",
+        `must be at most ${leaseRenewalsMax}`,
+        leases.length,
+      );
+    }
+    const renewals = this.#leases.renewAll(leases);
+    return {
+      outcomes: renewals.map(({ kind }) => leaseOutcomes[kind]),
+      lastsMs: renewals.map((renewal) =>
+        renewal.kind === "renewed" ? Math.ceil(renewal.lastsMs) : 0
+      ),
+    };
+  };
+
+  addNode: ClusterHandlers["addNode"] = async (
+    { nodeId, address, learner },
+    { signal },
+  ) => {
+    const id = idOf(nodeId);
+    if (!/^https?:\/\/.+:\d+$/.test(address)) {
+      throw invalidArgument(
+        "address",
+        'must be "http://host:port" or "https://host:port"',
+        address,
+      );
+    }
+    const known = this.#metadata.members.find((member) => member.id === id);
+    const present = known !== undefined && !known.removed;
+    if (!present || known.address !== address) {
+      await this.#metadata.changeMembership(
+        [{ type: learner ? "addLearner" : "addNode", nodeId: id }],
+        address,
+        signal,
+      );
+    }
+    return { nodes: this.#nodes() };
+  };
+
+  removeNode: ClusterHandlers["removeNode"] = async (
+    { nodeId },
+    { signal },
+  ) => {
+    const id = idOf(nodeId);
+    const known = this.#member(id);
+    if (!known.removed) {
+      await this.#metadata.changeMembership(
+        [{ type: "removeNode", nodeId: id }],
+        "",
+        signal,
+      );
+    }
+    return { nodes: this.#nodes() };
+  };
+
+  promoteLearner: ClusterHandlers["promoteLearner"] = async (
+    { nodeId },
+    { signal },
+  ) => {
+    const id = idOf(nodeId);
+    this.#member(id);
+    this.#requireLead();
+    const { commit, peers, voters } = this.#metadata.status();
+    if (!voters.includes(id)) {
+      const match = peers.find((peer) => peer.id === id)?.match ?? 0;
+      if (commit - match > promoteLagEntries) {
+        throw new ConveyorError(
+          Code.FailedPrecondition,
+          `Cannot promote node ${id}: it is ${
+            commit - match
+          } entries behind, and must be within ${promoteLagEntries}`,
+        );
+      }
+      await this.#metadata.changeMembership(
+        [{ type: "addNode", nodeId: id }],
+        "",
+        signal,
+      );
+    }
+    return { nodes: this.#nodes() };
+  };
+
+  transferLeadership: ClusterHandlers["transferLeadership"] = async (
+    { nodeId },
+  ) => {
+    this.#requireLead();
+    const heir = nodeId === 0n ? this.#metadata.heir() : idOf(nodeId);
+    if (heir === undefined) {
+      throw new ConveyorError(
+        Code.FailedPrecondition,
+        "Cannot hand the lead over: no other voter answers",
+      );
+    }
+    this.#member(heir);
+    const { id, voters } = this.#metadata.status();
+    if (!voters.includes(heir)) {
+      throw invalidArgument("node_id", "must be a voter", heir);
+    }
+    if (
+      heir !== id &&
+      !await this.#metadata.transferLeader(heir, transferTimeoutMs)
+    ) {
+      throw new ConveyorError(
+        Code.Aborted,
+        `Cannot hand the lead to node ${heir}: it did not take over within ${transferTimeoutMs} ms`,
+      );
+    }
+    return { leader: this.#leader() };
+  };
+
+  listNodes: ClusterHandlers["listNodes"] = () => ({
+    nodes: this.#nodes(),
+    leader: this.#leader(),
+  });
+
+  status: ClusterHandlers["status"] = () => {
+    const status = this.#metadata.status();
+    const { view, identity, incarnation } = this.#store;
+    return {
+      clusterId: identity.clusterId,
+      nodeId: BigInt(identity.nodeId),
+      incarnation: BigInt(incarnation),
+      role: roles[status.role],
+      term: BigInt(status.term),
+      leader: this.#leader(),
+      commitIndex: BigInt(status.commit),
+      appliedIndex: BigInt(status.applied),
+      firstIndex: BigInt(view.firstIndex()),
+      lastIndex: BigInt(view.lastIndex()),
+      snapshotIndex: BigInt(view.snapshot()?.index ?? 0),
+      nodes: this.#nodes(),
+    } satisfies MessageInit<StatusResponse>;
+  };
+
+  #requireLead(): void {
+    if (this.#metadata.role.role !== "leader") {
+      throw notLeader(this.#metadata.leader);
+    }
+  }
+
+  #member(id: number): { readonly removed: boolean } {
+    const known = this.#metadata.members.find((member) => member.id === id);
+    if (known !== undefined) return known;
+    throw new ConveyorError(
+      Code.NotFound,
+      `Cannot find node ${id}: it never was a member`,
+    );
+  }
+
+  #term(): bigint {
+    return BigInt(this.#metadata.status().term);
+  }
+
+  #leader(): MessageInit<LeaderHint> | undefined {
+    const { leader } = this.#metadata;
+    return leader && {
+      nodeId: BigInt(leader.id),
+      address: leader.address,
+      term: this.#term(),
+    };
+  }
+
+  #nodes(): MessageInit<ClusterNode>[] {
+    const status = this.#metadata.status();
+    return this.#metadata.members.filter(({ removed }) => !removed).map(
+      ({ id, address }) => ({
+        nodeId: BigInt(id),
+        address,
+        suffrage: suffrageOf(id, status),
+        progress: progressOf(status.peers.find((peer) => peer.id === id)),
+      }),
+    );
+  }
+}
+
+const roles: { readonly [role in Role]: NodeRole } = {
+  follower: NodeRole.Follower,
+  preCandidate: NodeRole.PreCandidate,
+  candidate: NodeRole.Candidate,
+  leader: NodeRole.Leader,
+};
+
+const leaseOutcomes = {
+  renewed: LeaseOutcome.Renewed,
+  replaced: LeaseOutcome.Replaced,
+  unknown: LeaseOutcome.Unknown,
+} as const;
+
+const replication = {
+  probe: ReplicationState.Probe,
+  replicate: ReplicationState.Replicate,
+  snapshot: ReplicationState.Snapshot,
+} as const;
+
+function suffrageOf(
+  id: number,
+  { voters, votersOutgoing, learners }: Status,
+): NodeSuffrage {
+  if (voters.includes(id)) return NodeSuffrage.Voter;
+  if (votersOutgoing.includes(id)) return NodeSuffrage.Leaving;
+  if (learners.includes(id)) return NodeSuffrage.Learner;
+  return NodeSuffrage.Unspecified;
+}
+
+function progressOf(
+  peer: PeerStatus | undefined,
+): MessageInit<ClusterNode>["progress"] {
+  return peer && {
+    match: BigInt(peer.match),
+    state: replication[peer.state],
+    recentlyActive: peer.recentActive,
+    appendsInFlight: peer.inflight,
+  };
+}
+
+function idOf(nodeId: bigint): number {
+  const id = Number(nodeId);
+  if (Number.isSafeInteger(id) && id > 0) return id;
+  throw invalidArgument("node_id", "must be from 1 to 2^53-1", nodeId);
+}
