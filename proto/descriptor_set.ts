@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "c19dd2d1e3be43904ce6915edab2d7df9d8faef0c1e103f2788a5d75db39b224";
+  "00c0d53fa7cb0f1403a87b78d9007e5be0d54d91a8ba1a826c86323a5aa49135";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

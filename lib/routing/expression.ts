@@ -76,5 +76,9 @@ function reasonOf(error: unknown): string {
   };
   if (summary === undefined) return messageOf(error);
   const at = range === undefined ? "" : ` at character ${range.start + 1}`;
-  return summary.replaceAll(linearMatches, "matches") + at;
+  // The commonest mistake: partition and sequence are uint, and 3 is an int.
+  const hint = /\buint\b.*\bint\b|\bint\b.*\buint\b/.test(summary)
+    ? " (3u is a uint, 3 an int)"
+    : "";
+  return summary.replaceAll(linearMatches, "matches") + at + hint;
 }

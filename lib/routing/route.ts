@@ -57,7 +57,7 @@ export class Router {
       : this.#followRules(routes.rules, records, count);
     this.#reader.close();
     return {
-      targets: targets.filter((target) => target.records.length > 0),
+      targets: targets.filter(({ records }) => records !== noRecords),
       unrouted: this.#unrouted.take(records, count),
       failures: this.#reader.failures,
     };

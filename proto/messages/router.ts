@@ -210,7 +210,8 @@ export interface Condition {
    * compile refuses the pipeline; one that fails on a record is false for it. A
    * record has: type, source_id (string), partition, sequence (uint: 3u), key
    * (bytes), metadata (map of strings), event_time (timestamp) and payload,
-   * when it is JSON: record.payload.delay > 15.
+   * when it is JSON: record.payload.delay > 15. All numbers of JSON are
+   * doubles.
    */
   expression?: string | undefined;
   /** Holds where all of several hold. */

@@ -36,7 +36,7 @@ function testOn(payload: string, source: string): boolean | undefined {
 Deno.test("compileExpression() says what is wrong, and where", () => {
   assertEquals(
     reasonFor("record.partition == 3"),
-    "no such overload: uint == int at character 1",
+    "no such overload: uint == int at character 1 (3u is a uint, 3 an int)",
   );
   assertEquals(
     reasonFor("true && nope"),
