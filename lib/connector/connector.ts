@@ -24,7 +24,15 @@ export { AckStatus } from "../../proto/messages/source.ts";
 export type { RecordAck } from "../../proto/messages/source.ts";
 export { ServiceType } from "../../proto/messages/common.ts";
 export type { ServiceIdentity } from "../../proto/messages/common.ts";
-export type { ServiceMetadata } from "../../proto/messages/registry.ts";
+export type {
+  AssignPartitions,
+  ConfigUpdate,
+  DrainCommand,
+  ResumeCommand,
+  RevokePartitions,
+  RouterCommand,
+  ServiceMetadata,
+} from "../../proto/messages/registry.ts";
 export type {
   RpcServerOptions,
   ServerTlsOptions,

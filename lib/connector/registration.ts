@@ -8,7 +8,12 @@ import { parseAddress } from "../../clients/address.ts";
 import { Channel } from "../../clients/channel.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
-import { integerOption, requiredString, timeOption } from "../options.ts";
+import {
+  integerOption,
+  requiredFunction,
+  requiredString,
+  timeOption,
+} from "../options.ts";
 import {
   HealthStatus,
   type ServiceIdentity,
@@ -16,6 +21,7 @@ import {
 } from "../../proto/messages/common.ts";
 import type {
   HeartbeatRequest,
+  RouterCommand,
   ServiceMetadata,
   ServiceRegistryMethods,
 } from "../../proto/messages/registry.ts";
@@ -57,6 +63,16 @@ export interface RegisterOptions {
   readonly heartbeatIntervalMs?: number;
   /** Options of the connection to the router. @default {} */
   readonly connect?: ConnectOptions;
+  /**
+   * Told what the router wants of the service: to drain or to resume, new settings, partitions to
+   * give up or to take over. Commands come one at a time, in the router's order; a drain has made
+   * health NOT_SERVING by then, and a resume SERVING again. What it throws goes to `onError`. The
+   * signal aborts when the connector closes. @default only health follows
+   */
+  readonly onCommand?: (
+    command: RouterCommand,
+    signal: AbortSignal,
+  ) => void | Promise<void>;
 }
 
 /** Registration options, checked. */
@@ -82,6 +98,9 @@ export function resolveRegisterOptions(
   requiredString("register.service.serviceId", options.service?.serviceId);
   requiredString("register.service.name", options.service.name);
   integerOption("register.port", options.port, 0, 1, 65_535);
+  if (options.onCommand !== undefined) {
+    requiredFunction("register.onCommand", options.onCommand);
+  }
   const heartbeatIntervalMs = timeOption(
     "register.heartbeatIntervalMs",
     options.heartbeatIntervalMs,
@@ -95,16 +114,26 @@ export function resolveRegisterOptions(
 export class Registration {
   readonly #options: ResolvedRegisterOptions;
   readonly #endpoint: { readonly host: string; readonly port: number };
+  readonly #serving: (serving: boolean) => void;
   readonly #report: Report;
   readonly #closing = new AbortController();
   #channel: Channel | undefined;
   #registrationId = "";
   #beating: Promise<void> = Promise.resolve();
 
-  /** `bound` is the address that the connector listens on. */
-  constructor(options: ResolvedRegisterOptions, bound: string, report: Report) {
+  /**
+   * `bound` is the address that the connector listens on; `serving` is told whether the router
+   * wants it to take calls.
+   */
+  constructor(
+    options: ResolvedRegisterOptions,
+    bound: string,
+    serving: (serving: boolean) => void,
+    report: Report,
+  ) {
     this.#options = options;
     this.#endpoint = endpointOf(options, bound);
+    this.#serving = serving;
     this.#report = report;
   }
 
@@ -147,6 +176,8 @@ export class Registration {
       );
     }
     this.#registrationId = message.registrationId;
+    // A drain was asked of the registration before.
+    this.#serving(true);
   }
 
   async #deregister(channel: Channel, timeoutMs: number): Promise<void> {
@@ -186,8 +217,28 @@ export class Registration {
       this.#heartbeats(),
       { signal },
     );
-    for await (const { acknowledged } of answers) {
+    for await (const { acknowledged, commands } of answers) {
       if (!acknowledged) return;
+      for (const command of commands) await this.#obey(command);
+    }
+  }
+
+  async #obey(command: RouterCommand): Promise<void> {
+    const { signal } = this.#closing;
+    if (signal.aborted) return;
+    if (command.drain) this.#serving(false);
+    if (command.resume) this.#serving(true);
+    const closed = Promise.withResolvers<void>();
+    const onAbort = (): void => closed.resolve();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      // A function that looks at no signal must not keep the connector from closing.
+      const done = this.#options.onCommand?.(command, signal);
+      await Promise.race([done, closed.promise]);
+    } catch (error) {
+      this.#report("registration", error);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
     }
   }
 

@@ -137,7 +137,12 @@ export async function serveHandlers<
     await server.close(Math.max(0, drainTimeoutMs - usedMs));
   };
   try {
-    registration = register && new Registration(register, bound, report);
+    registration = register && new Registration(
+      register,
+      bound,
+      (serving) => health.set(service.name, serving),
+      report,
+    );
     await registration?.start();
   } catch (error) {
     await stop();
