@@ -44,10 +44,14 @@ function isReserved(name: string): boolean {
 }
 
 /**
- * Deno reports a connection that was lost under a call as INTERNAL with this text, where Node says
- * UNAVAILABLE (seen with Deno 2.9.6). Unnecessary once Deno passes the reset code on.
+ * Deno reports a connection that was lost under a call as INTERNAL with the first of these texts,
+ * where Node says UNAVAILABLE (seen with Deno 2.9.6); unnecessary once Deno passes the reset code on.
+ * The second is grpc-js's for a connection whose socket failed, unless it was by a reset or in time.
  */
-const lostConnection = /^Received RST_STREAM with code 0\b/;
+const lostConnection: readonly RegExp[] = [
+  /^Received RST_STREAM with code 0\b/,
+  /internal client error: .*\b(EPIPE|ECONN\w+|ENOTCONN|ESHUTDOWN|EHOST\w+|ENET\w+)\b/,
+];
 
 /** What grpc-js knows of a call that failed. */
 export interface FailedCall {
@@ -62,7 +66,7 @@ export function errorFromStatus(
   status: FailedCall,
 ): ConveyorError {
   const lost = status.code === grpc.status.INTERNAL &&
-    lostConnection.test(status.details);
+    lostConnection.some((text) => text.test(status.details));
   const code = lost ? Code.Unavailable : knownCode(status.code);
   const text = lost
     ? "the connection was lost"

@@ -24,10 +24,17 @@ Deno.test("errorFromStatus() reads a lost connection as Unavailable, other INTER
     Code.Unavailable,
     'Cannot call "/s/M": the connection was lost',
   ]);
-  assertEquals(
-    failed(13, "Received RST_STREAM with code 2").code,
-    Code.Internal,
+  const broken = failed(
+    13,
+    "Received RST_STREAM with code 2 triggered by internal client error: write EPIPE",
   );
+  assertEquals(broken.code, Code.Unavailable);
+  for (
+    const text of [
+      "Received RST_STREAM with code 2",
+      "Received RST_STREAM with code 2 triggered by internal client error: Protocol error",
+    ]
+  ) assertEquals(failed(13, text).code, Code.Internal, text);
   assertEquals(failed(13, "bug").code, Code.Internal);
 });
 
