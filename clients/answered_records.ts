@@ -33,14 +33,20 @@ export class AnsweredRecords {
 
   /** A record that is about to be sent; one without identity is InvalidArgument. */
   send(record: MessageInit<Record>, field: string): void {
-    if (!record?.id?.sourceId) {
+    const id: MessageInit<RecordId> = record?.id ?? {};
+    const sourceId: unknown = id.sourceId;
+    // One that is not well-formed would arrive as another, and its result be that of a stranger.
+    if (
+      typeof sourceId !== "string" || sourceId === "" ||
+      !sourceId.isWellFormed()
+    ) {
       throw invalidArgument(
         `${field}.id.sourceId`,
-        "must be a non-empty string",
-        record?.id?.sourceId,
+        "must be a non-empty string of well-formed Unicode",
+        sourceId,
       );
     }
-    const key = keyOf(record.id);
+    const key = keyOf(id);
     this.#owed.set(key, (this.#owed.get(key) ?? 0) + 1);
     this.#count++;
   }
@@ -51,7 +57,9 @@ export class AnsweredRecords {
     const key = keyOf(id);
     const owed = this.#owed.get(key);
     if (owed === undefined) {
-      throw this.#broken(`a result for record ${key}, which it does not owe`);
+      throw this.#broken(
+        `a result for record ${shown(key)}, which it does not owe`,
+      );
     }
     if (owed === 1) this.#owed.delete(key);
     else this.#owed.set(key, owed - 1);
@@ -63,7 +71,7 @@ export class AnsweredRecords {
     if (this.#count === 0) return;
     const [first] = this.#owed.keys();
     throw this.#broken(
-      `no result for ${this.#count} records, the first being ${first}`,
+      `no result for ${this.#count} records, the first being ${shown(first!)}`,
     );
   }
 
@@ -75,8 +83,13 @@ export class AnsweredRecords {
   }
 }
 
+/** The source last, so that whatever it holds no two records have one key. */
 function keyOf(id: MessageInit<RecordId>): string {
-  return `${quote(id.sourceId)}/${id.partition ?? 0}/${
-    id.sequenceNumber ?? 0n
-  }`;
+  return `${id.partition ?? 0}/${id.sequenceNumber ?? 0n}/${id.sourceId ?? ""}`;
+}
+
+function shown(key: string): string {
+  const [partition, sequence] = key.split("/", 2);
+  const sourceId = key.slice(`${partition}/${sequence}/`.length);
+  return `${quote(sourceId)}/${partition}/${sequence}`;
 }

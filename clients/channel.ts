@@ -138,14 +138,16 @@ export class Channel implements Transport {
     );
   }
 
-  /** grpc-js tells why it cannot connect only to a call that fails for it. */
+  /** grpc-js tells why it cannot connect only to a call that fails for it, at once if it knows. */
   async #lastError(): Promise<string> {
+    const state = this.#client.getChannel().getConnectivityState(false);
+    if (state !== grpc.connectivityState.TRANSIENT_FAILURE) return "";
     const attempt = this.#attempt("/", {}, systemClock.monotonicMs() + 100);
     try {
       await callUnary(this.#client, attempt, new Uint8Array(0));
       return "";
     } catch (error) {
-      return /Last error: (.*)/.exec((error as Error).message)?.[1] ?? "";
+      return connectFailure((error as Error).message);
     }
   }
 
@@ -216,4 +218,14 @@ export class Channel implements Transport {
       throw canceled(path, either);
     }
   }
+}
+
+/** The reason in what grpc-js says of a connection that it could not make. */
+function connectFailure(text: string): string {
+  const unresolved = /Name resolution failed.*/.exec(text);
+  if (unresolved) return unresolved[0];
+  // Behind it stand the time, and a note on the address that is mostly empty.
+  const last =
+    /Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*\))?\. Resolution/;
+  return last.exec(text)?.[1] ?? "";
 }

@@ -76,7 +76,11 @@ class TypeCodec implements MessageCodec {
   }
 
   write(writer: WireWriter, message: Message): void {
-    if (typeof message !== "object" || message === null) {
+    // A Date or an array has none of the fields: it would be sent as an empty message.
+    if (
+      typeof message !== "object" || message === null ||
+      Array.isArray(message) || message instanceof Date
+    ) {
       throw new BadValue(
         `must be a message of type ${this.#type.name}`,
         message,

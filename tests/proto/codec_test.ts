@@ -211,3 +211,11 @@ Deno.test("decode() refuses a known field of another wire type", () => {
   );
   assertEquals(error.kind, "wrong_wire_type");
 });
+
+Deno.test("encode() refuses what is an object but no message", () => {
+  for (const eventTime of [new Date(), [], [{ seconds: 1n }]]) {
+    const error = refusal(record, { eventTime });
+    assertEquals(error.details[0]?.field, "eventTime");
+    assert(error.message.includes("must be a message of type Timestamp"));
+  }
+});

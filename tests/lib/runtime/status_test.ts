@@ -24,11 +24,13 @@ Deno.test("errorFromStatus() reads a lost connection as Unavailable, other INTER
     Code.Unavailable,
     'Cannot call "/s/M": the connection was lost',
   ]);
-  const broken = failed(
-    13,
-    "Received RST_STREAM with code 2 triggered by internal client error: write EPIPE",
-  );
-  assertEquals(broken.code, Code.Unavailable);
+  for (
+    const text of [
+      "Received RST_STREAM with code 2 triggered by internal client error: write EPIPE",
+      "Failed to start HTTP/2 stream with error New streams cannot be created after receiving a GOAWAY",
+      "Failed to start HTTP/2 stream with error The session has been destroyed",
+    ]
+  ) assertEquals(failed(13, text).code, Code.Unavailable, text);
   for (
     const text of [
       "Received RST_STREAM with code 2",
