@@ -5,7 +5,6 @@
 import { invariant } from "../invariant.ts";
 import type { Core } from "./core.ts";
 import type { Message, Refusal, Snapshot } from "./types.ts";
-import { copyEntries } from "./entry_copy.ts";
 import { run } from "./election.ts";
 import { normalMembership } from "./membership.ts";
 
@@ -112,7 +111,7 @@ function forward(core: Core, message: Message): Refusal | undefined {
   const timeless = type !== "MsgTransferLeader";
   const copy = core.emit(type, core.lead, timeless ? 0 : core.term);
   copy.from = from;
-  copy.entries = copyEntries(message.entries);
+  copy.entries = core.log.copier.copy(message.entries);
   copy.context = message.context.slice();
   return undefined;
 }

@@ -69,7 +69,14 @@ export class JobQueue {
 
   #close({ term, last, snapshot, answers }: Job): void {
     const core = this.#core;
+    const { durableIndex } = core.log;
     for (const answer of answers) {
+      // One of an earlier term may speak of entries that were replaced since; nobody listens to it.
+      invariant(
+        answer.index <= durableIndex || answer.type !== "MsgAppResp" ||
+          answer.reject || answer.term !== core.term,
+        "entries were acknowledged that storage does not have",
+      );
       if (answer.to === core.id) step(core, answer);
     }
     // After a change of term the entries at these places may be others by now, still on their way

@@ -30,7 +30,7 @@ export function lead(core: Core): void {
 /** Steps a message as leader. */
 export function stepLeader(core: Core, message: Message): Refusal | undefined {
   const { type, from } = message;
-  if (type === "MsgProp") return takeProposals(core, message);
+  if (type === "MsgProp") return takeProposals(core, message.entries);
   if (type === "MsgReadIndex") return takeRead(core, message);
   invariant(
     type !== "MsgApp" && type !== "MsgHeartbeat" && type !== "MsgSnap",
@@ -39,6 +39,8 @@ export function stepLeader(core: Core, message: Message): Refusal | undefined {
   const progress = core.tracker.get(from);
   if (progress === undefined) return "unknownPeer";
   if (type === "MsgAppResp") {
+    // What nobody has cannot be acknowledged; a commit may not rest on it.
+    if (message.index > core.log.lastIndex()) return "malformed";
     progress.recentActive = true;
     if (message.reject) takeRejection(core, message, progress);
     else takeAck(core, message, progress);
@@ -115,10 +117,6 @@ function takeAck(
   { from, index }: Message,
   progress: Progress,
 ): void {
-  invariant(
-    index <= core.log.lastIndex(),
-    "a member acknowledged what the leader does not have",
-  );
   // An ack without news still ends the probing of a member that has everything.
   const probed = progress.state === "probe" && progress.match === index;
   if (!progress.maybeUpdate(index) && !probed) return;

@@ -5,7 +5,7 @@
  */
 import { invariant } from "../invariant.ts";
 import type { Entry, LogPosition, Snapshot, StorageView } from "./types.ts";
-import { copyEntries } from "./entry_copy.ts";
+import { EntryCopier } from "./entry_copy.ts";
 import { entriesBytes, payloadBytes } from "./entry_size.ts";
 import { noEntries } from "./message.ts";
 import { Unstable } from "./unstable.ts";
@@ -13,6 +13,7 @@ import { Unstable } from "./unstable.ts";
 /** One node's log. */
 export class RaftLog {
   readonly unstable: Unstable;
+  readonly copier = new EntryCopier();
   readonly #storage: StorageView;
   readonly #maxApplyingBytes: number;
   #committed: number;
@@ -38,6 +39,11 @@ export class RaftLog {
 
   get applied(): number {
     return this.#applied;
+  }
+
+  /** Index of the last entry in storage. */
+  get durableIndex(): number {
+    return this.#storage.lastIndex();
   }
 
   firstIndex(): number {
@@ -128,9 +134,7 @@ export class RaftLog {
         entries[at]!.index > this.#committed,
         "a leader's entry conflicts with a committed one",
       );
-      this.unstable.truncateAndAppend(
-        copyEntries(at === 0 ? entries : entries.slice(at)),
-      );
+      this.unstable.truncateAndAppend(this.copier.copy(entries, at));
     }
     // The leader may have committed past what this append proves to be equal in both logs.
     this.commitTo(Math.min(leaderCommit, lastNew));

@@ -71,19 +71,27 @@ export function normalMembership(membership: ConfState): ConfState {
     learnersNext: ascending(membership.learnersNext),
     autoLeave: membership.autoLeave,
   };
-  const { voters, votersOutgoing, learners, learnersNext, autoLeave } = normal;
-  const inVoters = (id: number) =>
-    voters.includes(id) || votersOutgoing.includes(id);
-  invariant(!learners.some(inVoters), "a learner is also a voter");
-  invariant(
-    learnersNext.every((id) => votersOutgoing.includes(id)),
-    "a voter that becomes a learner is not in the outgoing half",
-  );
-  invariant(
-    votersOutgoing.length > 0 || !autoLeave,
-    "a membership that is not joint would be left",
-  );
+  const broken = brokenRule(normal);
+  invariant(broken === undefined, `an impossible membership: ${broken}`);
   return normal;
+}
+
+/** The rule that a membership breaks, whoever made it; undefined when there can be such a one. */
+export function brokenRule(membership: ConfState): string | undefined {
+  const { voters, votersOutgoing, learners, learnersNext, autoLeave } =
+    membership;
+  const votes = (id: number) =>
+    voters.includes(id) || votersOutgoing.includes(id);
+  if (membersOf(membership).some((id) => !Number.isSafeInteger(id) || id < 1)) {
+    return "an id is no positive integer";
+  }
+  if (learners.some(votes)) return "a learner is also a voter";
+  if (!learnersNext.every((id) => votersOutgoing.includes(id))) {
+    return "a voter that becomes a learner is not in the outgoing half";
+  }
+  return autoLeave && votersOutgoing.length === 0
+    ? "what is not joint would be left"
+    : undefined;
 }
 
 function leave(current: ConfState): ConfState {

@@ -36,7 +36,8 @@
  *
  * Buffers: the core keeps no byte array it is given; what it keeps, it copies. Whatever it gives
  * out (entries, contexts, snapshots, arrays) is never changed again, by either side, and may be
- * kept.
+ * kept. The data of small entries shares its buffer with that of their neighbours in the log, so a
+ * state machine that keeps a few bytes for long copies them.
  */
 import { invariant } from "../invariant.ts";
 import type {
@@ -57,6 +58,7 @@ import { Core } from "./core.ts";
 import { run } from "./election.ts";
 import { JobQueue } from "./job_queue.ts";
 import { draft, isForwarded, isResponse, isWellFormed } from "./message.ts";
+import { brokenRule } from "./membership.ts";
 import { maybeAutoLeave } from "./proposal.ts";
 import { reconfigure } from "./reconfigure.ts";
 import { step, tick } from "./step.ts";
@@ -86,8 +88,9 @@ export class RaftNode {
 
   /** Takes a message of a peer. */
   step(message: Message): Refusal | undefined {
-    const { type, from } = message;
+    const { type, from, snapshot } = message;
     if (!isWellFormed(message)) return "malformed";
+    if (snapshot && brokenRule(snapshot.confState)) return "malformed";
     // What this node says to itself does not come over the network.
     if (from === this.#core.id && !isForwarded(type)) return "malformed";
     const known = this.#core.tracker.get(from) !== undefined;
@@ -164,8 +167,7 @@ export class RaftNode {
     return messages.length > 0 || answers.length > 0 || log.unstable.hasNext ||
       log.unstable.nextSnapshot() !== undefined ||
       log.hasNextCommitted(!this.#overlapping) || readStates.length > 0 ||
-      this.#changedSoftState() !== undefined ||
-      this.#changedHardState() !== undefined;
+      this.#softStateChanged() || this.#hardStateChanged();
   }
 
   /** Takes the work there is; it is the embedder's from here on. */
@@ -176,8 +178,8 @@ export class RaftNode {
       this.#overlapping || this.#jobs.isEmpty,
       "a Ready was taken before the last one was reported durable",
     );
-    const softState = this.#changedSoftState();
-    const hardState = this.#changedHardState();
+    const softState = this.#softStateChanged() ? core.softState() : undefined;
+    const hardState = this.#hardStateChanged() ? core.hardState() : undefined;
     const entries = log.unstable.nextEntries();
     const snapshot = log.unstable.nextSnapshot();
     const committedEntries = log.nextCommitted(!this.#overlapping);
@@ -254,20 +256,15 @@ export class RaftNode {
     return step(this.#core, proposal);
   }
 
-  #changedSoftState(): SoftState | undefined {
+  #softStateChanged(): boolean {
     const { lead, role } = this.#core;
-    const before = this.#softState;
-    return lead === before.lead && role === before.role
-      ? undefined
-      : { lead, role };
+    return lead !== this.#softState.lead || role !== this.#softState.role;
   }
 
-  #changedHardState(): HardState | undefined {
+  #hardStateChanged(): boolean {
     const { term, vote, log } = this.#core;
     const before = this.#hardState;
-    return term === before.term && vote === before.vote &&
-        log.committed === before.commit
-      ? undefined
-      : this.#core.hardState();
+    return term !== before.term || vote !== before.vote ||
+      log.committed !== before.commit;
   }
 }

@@ -4,13 +4,12 @@
  * change can ever be impossible to apply.
  */
 import type { Core } from "./core.ts";
-import type { ConfChange, Entry, Message, Refusal } from "./types.ts";
+import type { ConfChange, Entry, Refusal } from "./types.ts";
 import {
   decodeConfChange,
   encodeConfChange,
   leaveJoint,
 } from "./conf_change.ts";
-import { numberEntries } from "./entry_copy.ts";
 import { payloadBytes } from "./entry_size.ts";
 import { nextMembership } from "./membership.ts";
 import { noBytes } from "./message.ts";
@@ -19,14 +18,26 @@ import { broadcastAppend } from "./replication.ts";
 /** Takes proposals as leader; a change that may not enter is replaced by an empty entry. */
 export function takeProposals(
   core: Core,
-  message: Message,
+  entries: readonly Entry[],
 ): Refusal | undefined {
   if (core.tracker.get(core.id) === undefined) return "notMember";
   if (core.leadTransferee !== 0) return "transferring";
+  if (entries.some(({ type }) => type !== "normal")) {
+    return takeChanges(core, entries);
+  }
+  if (!append(core, entries)) return "uncommittedFull";
+  broadcastAppend(core);
+  return undefined;
+}
+
+function takeChanges(
+  core: Core,
+  given: readonly Entry[],
+): Refusal | undefined {
   let pendingConfIndex = core.pendingConfIndex;
   let refusal: Refusal | undefined;
   const first = core.log.lastIndex() + 1;
-  const entries = message.entries.map((entry, place): Entry => {
+  const entries = given.map((entry, place): Entry => {
     if (entry.type === "normal") return entry;
     if (mayEnter(core, pendingConfIndex, decodeConfChange(entry))) {
       pendingConfIndex = first + place;
@@ -50,23 +61,23 @@ export function append(core: Core, given: readonly Entry[]): boolean {
     return false;
   }
   core.uncommittedBytes += bytes;
-  const entries = numberEntries(given, core.term, core.log.lastIndex() + 1);
-  core.log.append(entries);
+  const { log } = core;
+  log.append(log.copier.number(given, core.term, log.lastIndex() + 1));
   // The leader acknowledges to itself, behind the disk like any follower.
-  core.emit("MsgAppResp", core.id).index = core.log.lastIndex();
+  core.emit("MsgAppResp", core.id).index = log.lastIndex();
   return true;
 }
 
-/** Proposes to leave a joint membership that leaves by itself, once it is applied. */
+/**
+ * Proposes to leave a joint membership that leaves by itself, once it is applied. Like any proposal
+ * it may be refused, and is made again with the next entry applied or transfer given up.
+ */
 export function maybeAutoLeave(core: Core): void {
   const { membership } = core.tracker;
   if (core.role !== "leader" || !membership.autoLeave) return;
   if (core.log.applied < core.pendingConfIndex) return;
-  if (core.leadTransferee !== 0) return;
   const { type, data } = encodeConfChange(leaveJoint);
-  append(core, [{ term: 0, index: 0, type, data }]);
-  core.pendingConfIndex = core.log.lastIndex();
-  broadcastAppend(core);
+  takeProposals(core, [{ term: 0, index: 0, type, data }]);
 }
 
 function mayEnter(

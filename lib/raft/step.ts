@@ -10,6 +10,7 @@ import { answerVoteRequest, run } from "./election.ts";
 import { stepFollower } from "./follower.ts";
 import { stepLeader } from "./leader.ts";
 import { isTransfer } from "./message.ts";
+import { maybeAutoLeave } from "./proposal.ts";
 import { broadcastHeartbeat } from "./replication.ts";
 
 /** Steps one message. */
@@ -61,7 +62,10 @@ function tickLeader(core: Core): void {
       return;
     }
     // The one that should take over did not: proposals must not wait for it for ever.
-    core.abortTransfer();
+    if (core.leadTransferee !== 0) {
+      core.abortTransfer();
+      maybeAutoLeave(core);
+    }
   }
   if (core.heartbeatElapsed < config.heartbeatTicks) return;
   core.heartbeatElapsed = 0;

@@ -74,12 +74,14 @@ Deno.test("a leader ignores an ack that is no news", () => {
   assertEquals(network.node(1).hasReady(), false);
 });
 
-Deno.test("a leader stops when a member acknowledges what was never sent", () => {
+Deno.test("a leader refuses acks and rejections of what was never sent", () => {
   const network = led();
-  assertThrows(
-    () => network.node(1).step(message("MsgAppResp", 2, 1, 1, { index: 99 })),
-    InvariantViolation,
-  );
+  const before = describePeers(network.node(1));
+  for (const reject of [false, true]) {
+    const answer = message("MsgAppResp", 2, 1, 1, { index: 99, reject });
+    assertEquals(network.node(1).step(answer), "malformed");
+  }
+  assertEquals(describePeers(network.node(1)), before);
 });
 
 for (const type of ["MsgApp", "MsgHeartbeat"] as const) {

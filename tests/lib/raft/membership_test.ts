@@ -219,6 +219,8 @@ Deno.test("normalMembership() sorts and removes repetitions", () => {
 });
 
 const impossible: readonly [name: string, membership: ConfState][] = [
+  ["a voter without an id", members([0, 1])],
+  ["a learner with a broken id", members([1], [1.5])],
   ["a learner that votes", members([1], [1])],
   ["a learner that votes in the outgoing half", {
     ...members([1], [2]),

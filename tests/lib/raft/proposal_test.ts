@@ -165,6 +165,14 @@ Deno.test("proposeConfChange() refuses all but leaving while the membership is j
   assertEquals(describeMembers(network.node(1).status()), "(1 2)");
 });
 
+Deno.test("proposeConfChange() is refused once too many bytes wait, and is not pending then", () => {
+  const network = led({ maxUncommittedBytes: 10 });
+  network.propose(1, "0123456789");
+  assertEquals(network.change(1, "+4"), "uncommittedFull");
+  network.stabilize();
+  assertEquals(network.change(1, "+4"), undefined);
+});
+
 Deno.test("proposeConfChange() refuses a change that cannot be read", () => {
   const network = led();
   const entries = [entry(0, 0, "garbage", "confChangeV2")];

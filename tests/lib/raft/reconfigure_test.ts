@@ -147,7 +147,6 @@ Deno.test("a joint membership is not left while the leader hands over, but after
   assertEquals(network.peer(1).storage.lastIndex(), 12, "nothing was proposed");
   network.tick(1, 3);
   assertEquals(network.node(1).status().leadTransferee, 0);
-  network.propose(1, "x");
   network.stabilize();
   assertEquals(shown(network, 1), "(1 2)");
 });
@@ -258,11 +257,12 @@ Deno.test("applyConfChange() stops the node at a change that cannot be", () => {
 
 Deno.test("applyConfChange() behind a snapshot on its way in leaves that one's members alone", () => {
   const network = new RaftNetwork();
-  const { node } = network.add(
+  const peer = network.add(
     1,
     { asyncStorageWrites: true },
     snapshotAt(1, 1, members([1, 2, 3])),
   );
+  const { node } = peer;
   const later = snapshotAt(9, 1, members([1, 4, 5]));
   node.step(message("MsgSnap", 2, 1, 1, { snapshot: later }));
   // An entry that was given out before is applied only now.
@@ -274,7 +274,8 @@ Deno.test("applyConfChange() behind a snapshot on its way in leaves that one's m
   });
   assertEquals(confState, members([1, 2]), "as of that entry");
   assertEquals(describeMembers(node.status()), "(1 4 5)", "as of the log");
-  node.durable(node.ready().job);
+  peer.take();
+  peer.persist();
   assertEquals(
     node.applyConfChange({ ...leaveJoint, changes: changes("+6") }),
     members([1, 4, 5, 6]),

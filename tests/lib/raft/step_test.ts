@@ -164,6 +164,17 @@ Deno.test("step() refuses what contradicts itself, state untouched", () => {
   assertEquals(node.status(), before);
 });
 
+Deno.test("step() refuses a snapshot with members that cannot be", () => {
+  const [, { node }] = inRole("follower");
+  const before = node.status();
+  const snapshot = snapshotAt(50, 1, members([1, 2], [2]));
+  assertEquals(
+    node.step(message("MsgSnap", 2, 1, 9, { snapshot })),
+    "malformed",
+  );
+  assertEquals(node.status(), before);
+});
+
 Deno.test("step() refuses from the network what a node says only to itself", () => {
   const [, { node }] = inRole("candidate");
   assertEquals(node.step(message("MsgVoteResp", 1, 1, 2)), "malformed");
