@@ -50,12 +50,7 @@ export class Channel implements Transport {
     url: string,
     options?: ConnectOptions,
   ): Promise<Channel> {
-    noticeRelease();
-    const address = parseAddress(url);
-    const channel = new Channel(
-      address,
-      await resolveConnectOptions(address, options),
-    );
+    const channel = await Channel.open(url, options);
     try {
       await channel.#ready();
     } catch (error) {
@@ -63,6 +58,16 @@ export class Channel implements Transport {
       throw error;
     }
     return channel;
+  }
+
+  /**
+   * A channel that dials at its first call and does not wait: a call while nobody answers there fails
+   * at once with the reason.
+   */
+  static async open(url: string, options?: ConnectOptions): Promise<Channel> {
+    noticeRelease();
+    const address = parseAddress(url);
+    return new Channel(address, await resolveConnectOptions(address, options));
   }
 
   async unary<I, O>(

@@ -92,7 +92,6 @@ export class SinkClient implements AsyncDisposable {
     const method = service.methods.writeBatch;
     const answered = new AnsweredRecords(method.path);
     answered.sendAll(requiredObject("batch", batch).records, "batch.records");
-    requiredObject("write", write);
     const request = {
       sinkId: this.#sinkId,
       batch,
@@ -117,8 +116,7 @@ export class SinkClient implements AsyncDisposable {
     options: WriteStreamOptions = {},
   ): AsyncGenerator<RecordWriteResult, void, void> {
     const sinkId = this.#sinkId;
-    const { write = {} } = requireCallOptions(options);
-    requiredObject("write", write);
+    const { write } = requireCallOptions(options);
     return exchangeRecords(
       this.#transport,
       {

@@ -221,3 +221,26 @@ export const leaseTtlPerHeartbeat = 3;
 export const leaseTtlMsMin = 1_000;
 /** Records that a source may send before it has been granted anything on its stream. */
 export const initialCredits = 1_000;
+/** Raft messages that go as one frame; one that is larger goes alone. */
+export const raftFrameBytesMax = 256 * 1024;
+/** Raft messages that wait for one peer; further ones are lost, and Raft sends again. */
+export const raftQueueMessagesMax = 10_000;
+export const raftQueueBytesMax = 32 * 1024 * 1024;
+/** A peer that answers no ping for this long is taken for dead, and its stream for broken. */
+export const peerDeadMs = 1_000;
+/** Pause before a peer is dialled again: first, and largest. */
+export const peerBackoffMs = 25;
+export const peerBackoffMsMax = 1_000;
+/** Time until a dialled peer must have answered: first, and largest, as it stays silent. */
+export const peerDialTimeoutMs = 1_000;
+export const peerDialTimeoutMsMax = 30_000;
+/** Node ids whose last incarnation is remembered; the one heard longest ago is forgotten. */
+export const knownPeersMax = 1_000;
+/** Reasons of refusals that are remembered so as to be logged once; the oldest is forgotten. */
+export const refusalsRememberedMax = 1_000;
+/** Bytes of snapshots sent in a second to one peer, so that appends are not delayed. */
+export const snapshotBytesPerSecondMax = 64 * 1024 * 1024;
+/** A snapshot's transfer without a stored chunk for this long is broken. */
+export const snapshotStallMs = 10_000;
+/** Transfers of a snapshot in a row that brought nothing; after these Raft is told that it failed. */
+export const snapshotAttempts = 5;

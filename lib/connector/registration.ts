@@ -11,7 +11,6 @@ import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import {
   integerOption,
   requiredFunction,
-  requiredObject,
   requiredString,
   timeOption,
 } from "../options.ts";
@@ -87,7 +86,6 @@ export function resolveRegisterOptions(
   options: RegisterOptions,
   service: string,
 ): ResolvedRegisterOptions {
-  requiredObject("register", options);
   try {
     parseAddress(options.router);
   } catch {

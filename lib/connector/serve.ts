@@ -8,7 +8,6 @@ import { systemClock } from "../clock.ts";
 import { drainTimeoutMs, recordsAtOnceMax } from "../limits.ts";
 import { log } from "../log.ts";
 import {
-  booleanOption,
   integerOption,
   requiredFunction,
   requiredObject,
@@ -71,7 +70,6 @@ export interface ResolvedConnectorOptions {
   readonly id: string;
   readonly concurrency: number;
   readonly drainTimeoutMs: number;
-  readonly signals: boolean;
   /** Tells of an error that no caller is told the reason of; never throws. */
   readonly report: (where: string, error: unknown) => void;
 }
@@ -96,7 +94,6 @@ export function resolveConnectorOptions(
       options.drainTimeoutMs,
       drainTimeoutMs,
     ),
-    signals: booleanOption("signals", options.signals, true),
     report: reporter(options.onError),
   };
 }
@@ -109,12 +106,9 @@ export async function serveHandlers<
   handlers: Handlers<M>,
   options: ConnectorOptions = {},
 ): Promise<Connector> {
-  const { address, drainTimeoutMs, signals, report } = resolveConnectorOptions(
-    options,
-  );
-  const register = options.register === undefined
-    ? undefined
-    : resolveRegisterOptions(options.register, service.name);
+  const { address, drainTimeoutMs, report } = resolveConnectorOptions(options);
+  const register = options.register &&
+    resolveRegisterOptions(options.register, service.name);
   const draining = new AbortController();
   const health = new Health([service.name]);
   const server = new RpcServer(options, report);
@@ -154,7 +148,7 @@ export async function serveHandlers<
     await stop();
     throw error;
   }
-  return connectorOf(bound, stop, signals);
+  return connectorOf(bound, stop, options.signals ?? true);
 }
 
 function connectorOf(

@@ -12,12 +12,8 @@ import {
   TransformStatus,
 } from "../../proto/messages/transform.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import { invalidArgument, messageOf, quote } from "../errors.ts";
-import {
-  requiredFunction,
-  requiredObject,
-  requiredString,
-} from "../options.ts";
+import { messageOf, quote } from "../errors.ts";
+import { requiredFunction, requiredObject } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { encodableResults } from "./encodable_results.ts";
 import { inOrder } from "./in_order.ts";
@@ -98,17 +94,12 @@ export async function serveTransform(
   options: TransformOptions = {},
 ): Promise<Connector> {
   const resolved = resolveConnectorOptions(options);
-  const { recordTypes = [] } = options;
-  if (!Array.isArray(recordTypes)) {
-    throw invalidArgument("recordTypes", "must be an array", recordTypes);
-  }
-  recordTypes.forEach((type, i) => requiredString(`recordTypes[${i}]`, type));
   const work = typeof transform === "function"
     ? oneByOne(transform, resolved.concurrency)
     : together(requiredObject("transform", transform));
   return await serveHandlers(
     service,
-    handlersOf(work, recordTypes, resolved),
+    handlersOf(work, options, resolved),
     options,
   );
 }
@@ -151,7 +142,7 @@ function together({ transformBatch }: TransformHandlers): Work {
 
 function handlersOf(
   work: Work,
-  recordTypes: readonly string[],
+  options: TransformOptions,
   { id, concurrency }: ResolvedConnectorOptions,
 ): Handlers<TransformServiceMethods> {
   return {
@@ -195,7 +186,7 @@ function handlersOf(
     },
     getCapabilities: () => ({
       transformId: id,
-      supportedRecordTypes: recordTypes,
+      supportedRecordTypes: options.recordTypes ?? [],
       supportsStreaming: true,
     }),
   };

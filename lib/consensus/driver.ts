@@ -140,7 +140,6 @@ export class Driver<Event> implements TransportEvents {
   receive(messages: readonly Message[]): boolean {
     if (this.#inbox.length + messages.length > inboxMessagesMax) return false;
     for (const message of messages) this.#inbox.push(message);
-    if (messages[0] !== undefined) this.#transport.heard(messages[0].from);
     this.#wake();
     return true;
   }

@@ -35,11 +35,6 @@ export interface RaftTransport extends AsyncDisposable {
     manifest: SnapshotManifest,
     chunks: (from: number) => AsyncIterable<Uint8Array>,
   ): void;
-  /**
-   * The peer was just heard: dials it now when the transport waits for its next attempt. May be
-   * called as often as messages come.
-   */
-  heard(nodeId: number): void;
   /** Closes all streams; tells nothing any more. Idempotent. */
   close(): Promise<void>;
 }
@@ -70,8 +65,9 @@ export interface Hello extends NodeIdentity {
   /** Number of the stream in that incarnation, rising with every stream opened. */
   readonly stream: number;
   /**
-   * Its durable log and term when it opened the stream. A peer that leads in this term, and was
-   * acknowledged an entry behind `lastIndex`, sees a log that went backwards.
+   * Its durable log and term when it opened a stream of messages; 0 in any other Hello. A peer that
+   * leads in this term, and was acknowledged an entry behind `lastIndex`, sees a log that went
+   * backwards.
    */
   readonly lastIndex: number;
   readonly lastTerm: number;

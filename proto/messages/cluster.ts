@@ -124,10 +124,10 @@ export interface RaftBody {
 /**
  * Who opens a stream, or answers one. What is refused ends the stream with a
  * status: InvalidArgument for a malformed frame, PermissionDenied for another
- * cluster, NotFound for a node that is no member, FailedPrecondition for an
- * incarnation or version that is refused, DataLoss for a durable log that is
- * behind what the node has acknowledged, Aborted for a stream that a later one
- * has replaced.
+ * cluster, Unimplemented for a later version, NotFound for a node that is no
+ * member, FailedPrecondition for one that was removed or whose incarnation went
+ * back, DataLoss for a durable log that is behind what the node has
+ * acknowledged, Aborted for a stream that a later one has replaced.
  */
 export interface Hello {
   /** Version of this protocol that the sender's frames are written in: 1. */
@@ -146,8 +146,9 @@ export interface Hello {
    */
   stream: bigint;
   /**
-   * Where the sender's durable log ended when it opened the stream: what it
-   * acknowledged before, in the term below, cannot be behind this.
+   * Where the sender's durable log ended when it opened a stream of messages:
+   * what it acknowledged before, in the term below, cannot be behind this. This
+   * and the next two are 0 in other streams.
    */
   lastIndex: bigint;
   /** Term of the entry at last_index. */
@@ -266,7 +267,9 @@ export interface RaftSnapshot {
   term: bigint;
   /** The membership at that entry. */
   membership?: RaftMembership | undefined;
-  /** What the sender's store says of it, for the receiver's. */
+  /**
+   * Its manifest, as stores write it: number, bytes and checksum of its chunks.
+   */
   data: Uint8Array;
 }
 
@@ -307,24 +310,12 @@ export interface SnapshotBody {
 export interface SnapshotHeader {
   /** Who sends. */
   hello?: Hello | undefined;
-  /** How the snapshot is sent. */
-  manifest?: SnapshotManifest | undefined;
-  /** The MsgSnap that the receiver steps once the snapshot is stored whole. */
+  /**
+   * The MsgSnap that the receiver steps once the snapshot is stored whole. Its
+   * data says how many chunks there are and which; transfers with equal data
+   * send equal chunks.
+   */
   message?: RaftMessage | undefined;
-}
-
-/**
- * A snapshot as its chunks make it up; what it stands for is in the message
- * beside. Transfers of the same snapshot with equal manifests send equal
- * chunks.
- */
-export interface SnapshotManifest {
-  /** How many chunks it has. */
-  chunks: bigint;
-  /** Bytes of all chunks. */
-  bytes: bigint;
-  /** CRC32C over the bytes of all chunks, one after another. */
-  checksum: number;
 }
 
 /** A piece of a snapshot. */

@@ -1,0 +1,203 @@
+/**
+ * Who may talk to this node. Both ends of every stream are checked here, so that a node whose disk
+ * was wiped is neither heard nor told anything, and what an earlier stream still carries is not
+ * taken after a later one has begun.
+ */
+import { Code, ConveyorError, invalidArgument, quote } from "../errors.ts";
+import { knownPeersMax } from "../limits.ts";
+import type { Hello, RaftPeerPort } from "./transport.ts";
+
+/** Version of the protocol that this node speaks; a later one is refused. */
+export const protocolVersion = 1;
+
+/**
+ * Only a stream of messages says where the log of its sender ends: acknowledgements go the same way
+ * behind it. On any other they could overtake it, and the log would seem to have gone backwards.
+ */
+const noClaim = { lastIndex: 0, lastTerm: 0, term: 0 } as const;
+
+/** One kind of stream that a node opens at most one of. */
+export type Lane = "messages" | "snapshot";
+
+/** The part of one stream in its lane. */
+export interface Place {
+  /** Whether a later stream has taken its place, or the gate was closed. */
+  readonly taken: boolean;
+  /** Rejects when that happens, with why the stream must end. */
+  readonly lost: Promise<never>;
+  /** Called when the stream is over. */
+  leave(): void;
+}
+
+/** The latest that is known of a peer. */
+interface Latest {
+  incarnation: number;
+  readonly streams: Record<Lane, number>;
+}
+
+/** The gate of one node. */
+export class PeerGate {
+  readonly #port: Pick<RaftPeerPort, "standing" | "admit">;
+  readonly #latest = new Map<number, Latest>();
+  readonly #places = new Map<string, StreamPlace>();
+  /** Told of every stream that a peer opens: it lives, so it may be dialled. */
+  onAdmitted: ((nodeId: number) => void) | undefined;
+  #streams = 0;
+  #closed = false;
+
+  constructor(port: Pick<RaftPeerPort, "standing" | "admit">) {
+    this.#port = port;
+  }
+
+  /** What this node says when it opens a stream. */
+  hello(lane: Lane): Hello {
+    const stream = ++this.#streams;
+    const standing = this.#port.standing();
+    return {
+      ...(lane === "messages" ? standing : { ...standing, ...noClaim }),
+      version: protocolVersion,
+      stream,
+    };
+  }
+
+  /** What this node says when a stream is opened to it. */
+  answer(): Hello {
+    const standing = this.#port.standing();
+    return { ...standing, ...noClaim, version: protocolVersion, stream: 0 };
+  }
+
+  /** Lets in who answers a stream of this node, or throws why not. */
+  admitAnswer(hello: Hello, expected: number): void {
+    this.#check(hello);
+    if (hello.nodeId !== expected) {
+      throw new ConveyorError(
+        Code.FailedPrecondition,
+        `Cannot talk to node ${expected}: node ${hello.nodeId} answers at its address`,
+      );
+    }
+    this.#port.admit(hello);
+    this.#remember(hello);
+  }
+
+  /** Lets a stream in, in place of an earlier one of its node and lane; or throws why not. */
+  admit(hello: Hello, lane: Lane): Place {
+    this.#check(hello);
+    const { nodeId, incarnation, stream } = hello;
+    const latest = this.#latest.get(nodeId);
+    if (
+      incarnation === latest?.incarnation && stream <= latest.streams[lane]
+    ) {
+      throw new ConveyorError(
+        Code.Aborted,
+        `Cannot admit stream ${stream} of node ${nodeId}: stream ${
+          latest.streams[lane]
+        } of it has been here`,
+      );
+    }
+    this.#port.admit(hello);
+    this.#remember(hello).streams[lane] = stream;
+    const key = `${nodeId} ${lane}`;
+    this.#places.get(key)?.lose(`stream ${stream} of node ${nodeId} came`);
+    const place = new StreamPlace(() => {
+      if (this.#places.get(key) === place) this.#places.delete(key);
+    });
+    this.#places.set(key, place);
+    this.onAdmitted?.(nodeId);
+    return place;
+  }
+
+  /** Ends every stream that was let in, and lets none in any more. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    for (const place of this.#places.values()) place.lose("the node stops");
+    this.#places.clear();
+  }
+
+  #check(hello: Hello): void {
+    const { version, clusterId, nodeId, incarnation } = hello;
+    const own = this.#port.standing();
+    const refused = (code: Code, reason: string): ConveyorError =>
+      new ConveyorError(code, `Cannot admit node ${nodeId}: ${reason}`);
+    if (this.#closed) throw refused(Code.Unavailable, "this node stops");
+    if (version === 0 || nodeId === 0) {
+      throw invalidArgument(
+        version === 0 ? "hello.version" : "hello.node_id",
+        "must be set",
+        0,
+      );
+    }
+    if (version > protocolVersion) {
+      throw refused(
+        Code.Unimplemented,
+        `it speaks version ${version} of the protocol, this node up to ${protocolVersion}`,
+      );
+    }
+    if (clusterId !== own.clusterId) {
+      throw refused(
+        Code.PermissionDenied,
+        `it belongs to cluster ${quote(clusterId)}, this node to ${
+          quote(own.clusterId)
+        }`,
+      );
+    }
+    if (nodeId === own.nodeId) {
+      throw refused(Code.InvalidArgument, "this node has that id");
+    }
+    const known = this.#latest.get(nodeId)?.incarnation ?? 0;
+    if (incarnation < known) {
+      throw refused(
+        Code.FailedPrecondition,
+        `it comes in incarnation ${incarnation} after ${known}: its disk was wiped or put back. ` +
+          "Give it a new node id",
+      );
+    }
+  }
+
+  #remember({ nodeId, incarnation }: Hello): Latest {
+    let latest = this.#latest.get(nodeId);
+    if (latest === undefined || latest.incarnation < incarnation) {
+      latest = { incarnation, streams: { messages: 0, snapshot: 0 } };
+    }
+    // Last heard, last forgotten.
+    this.#latest.delete(nodeId);
+    this.#latest.set(nodeId, latest);
+    if (this.#latest.size > knownPeersMax) {
+      this.#latest.delete(this.#latest.keys().next().value!);
+    }
+    return latest;
+  }
+}
+
+class StreamPlace implements Place {
+  readonly #lost = Promise.withResolvers<never>();
+  readonly #onLeave: () => void;
+  #taken = false;
+
+  constructor(onLeave: () => void) {
+    this.#onLeave = onLeave;
+    // Who has left does not hear of it.
+    this.#lost.promise.catch(() => {});
+  }
+
+  get taken(): boolean {
+    return this.#taken;
+  }
+
+  get lost(): Promise<never> {
+    return this.#lost.promise;
+  }
+
+  lose(reason: string): void {
+    this.#taken = true;
+    this.#lost.reject(
+      new ConveyorError(
+        Code.Aborted,
+        `Cannot go on with this stream: ${reason}`,
+      ),
+    );
+  }
+
+  leave(): void {
+    this.#onLeave();
+  }
+}
