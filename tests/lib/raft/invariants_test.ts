@@ -17,12 +17,6 @@ import {
 
 const window = { maxInflightMessages: 8, maxInflightBytes: Infinity };
 
-function led(given = {}): RaftNetwork {
-  const network = RaftNetwork.of([1, 2, 3], given);
-  network.elect(1);
-  return network;
-}
-
 function stops(act: () => void, reason: string): void {
   assertThrows(act, InvariantViolation, reason);
 }
@@ -32,7 +26,7 @@ Deno.test("invariant: match < next", () => {
   const progress = new Progress(window, 5, 9, false);
   stops(() => progress.becomeSnapshot(4), "fell to its match");
   // Whatever a member answers keeps it.
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a", "b", "c");
   network.process(1);
   for (const index of [0, 5, 11, 12, 14]) {
@@ -48,12 +42,12 @@ Deno.test("invariant: match < next", () => {
 });
 
 Deno.test("invariant: applied <= committed", () => {
-  const { node } = led().peer(1);
+  const { node } = RaftNetwork.led().peer(1);
   stops(() => node.applied(12), "before they were committed");
 });
 
 Deno.test("invariant: committed <= last", () => {
-  const { node } = led().peer(2);
+  const { node } = RaftNetwork.led().peer(2);
   const past = message("MsgHeartbeat", 1, 2, 1, { commit: 99 });
   stops(() => node.step(past), "past the end of the log");
   const storage = storageWith([1, 2, 3], log([1, 1]), 1, 3);
@@ -61,7 +55,7 @@ Deno.test("invariant: committed <= last", () => {
 });
 
 Deno.test("invariant: first - 1 <= applied", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   const { node, storage, membership } = network.peer(1);
   network.process(1);
@@ -73,7 +67,7 @@ Deno.test("invariant: first - 1 <= applied", () => {
 });
 
 Deno.test("invariant: the commit index never falls", () => {
-  const { node } = led().peer(2);
+  const { node } = RaftNetwork.led().peer(2);
   node.step(message("MsgHeartbeat", 1, 2, 1, { commit: 3 }));
   node.step(message("MsgApp", 1, 2, 1, { index: 11, logTerm: 1, commit: 4 }));
   assertEquals(node.status().commit, 11);
@@ -82,14 +76,14 @@ Deno.test("invariant: the commit index never falls", () => {
 Deno.test("invariant: the term never falls", () => {
   const core = new Core(config(1, storageWith([1, 2, 3], log([4]))));
   stops(() => core.becomeFollower(3, 2), "the term fell");
-  const { node } = led().peer(2);
+  const { node } = RaftNetwork.led().peer(2);
   node.step(message("MsgHeartbeat", 3, 2, 8));
   node.step(message("MsgHeartbeat", 1, 2, 1));
   assertEquals(node.status().term, 8);
 });
 
 Deno.test("invariant: the applied index never falls", () => {
-  const { node } = led().peer(1);
+  const { node } = RaftNetwork.led().peer(1);
   node.applied(5);
   assertEquals(node.status().applied, 11);
 });
@@ -103,7 +97,7 @@ Deno.test("invariant: one vote a term", () => {
 Deno.test("invariant: a leader never deletes its own entries", () => {
   const core = new Core(config(1, storageWith([1, 2, 3], log([1, 1]))));
   stops(() => core.log.append(log([1], 2)), "entries of its own log");
-  const { node } = led().peer(1);
+  const { node } = RaftNetwork.led().peer(1);
   const other = message("MsgApp", 2, 1, 1, {
     index: 10,
     logTerm: 1,
@@ -113,7 +107,7 @@ Deno.test("invariant: a leader never deletes its own entries", () => {
 });
 
 Deno.test("invariant: a committed entry is never replaced", () => {
-  const { node } = led().peer(2);
+  const { node } = RaftNetwork.led().peer(2);
   const other = message("MsgApp", 3, 2, 2, {
     index: 10,
     logTerm: 1,
@@ -137,7 +131,7 @@ Deno.test("invariant: a leader commits only by an entry of its own term", () => 
 
 Deno.test("invariant: an ack never exceeds what is durable", () => {
   for (const id of [1, 2]) {
-    const network = led({ asyncStorageWrites: true });
+    const network = RaftNetwork.led({ asyncStorageWrites: true });
     const { node } = network.peer(id);
     if (id === 1) node.propose([bytes("a")]);
     else {

@@ -9,12 +9,6 @@ import {
   text,
 } from "../../fixtures/raft_network.ts";
 
-function led(given = {}): RaftNetwork {
-  const network = RaftNetwork.of([1, 2, 3], given);
-  network.elect(1);
-  return network;
-}
-
 /** Reads that a node may serve, as "context@index". */
 function reads(network: RaftNetwork, id: number): string[] {
   return network.peer(id).reads.map(({ context, index }) =>
@@ -23,7 +17,7 @@ function reads(network: RaftNetwork, id: number): string[] {
 }
 
 Deno.test("a leader commits by a quorum and tells everybody (5.3)", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.process(1);
   network.said();
@@ -45,7 +39,7 @@ Deno.test("a leader counts no learner for a commit", () => {
 });
 
 Deno.test("a leader tells a member that acknowledges late the commit index at once", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.stabilize(1, 2);
   network.deliver(3);
@@ -68,14 +62,14 @@ Deno.test("a leader tells a member that acknowledges late the commit index at on
 });
 
 Deno.test("a leader ignores an ack that is no news", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.node(1).step(message("MsgAppResp", 2, 1, 1, { index: 11 }));
   network.node(1).step(message("MsgAppResp", 2, 1, 1, { index: 5 }));
   assertEquals(network.node(1).hasReady(), false);
 });
 
 Deno.test("a leader refuses acks and rejections of what was never sent", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const before = describePeers(network.node(1));
   for (const reject of [false, true]) {
     const answer = message("MsgAppResp", 2, 1, 1, { index: 99, reject });
@@ -86,7 +80,7 @@ Deno.test("a leader refuses acks and rejections of what was never sent", () => {
 
 for (const type of ["MsgApp", "MsgHeartbeat"] as const) {
   Deno.test(`a leader stops when another sends ${type} in its term`, () => {
-    const network = led();
+    const network = RaftNetwork.led();
     assertThrows(
       () => network.node(1).step(message(type, 2, 1, 1)),
       InvariantViolation,
@@ -96,7 +90,7 @@ for (const type of ["MsgApp", "MsgHeartbeat"] as const) {
 }
 
 Deno.test("a leader goes back by the terms of the follower's log, not one by one", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   // 1 and 2 go on alone; 3 dreams of leading and fills its log with its own term.
   for (let at = 0; at < 10; at++) network.propose(1, `p${at}`);
   network.stabilize(1, 2);
@@ -112,7 +106,7 @@ Deno.test("a leader goes back by the terms of the follower's log, not one by one
 });
 
 Deno.test("a leader ignores a rejection that is out of date", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const rejection = message("MsgAppResp", 2, 1, 1, {
     index: 10,
     reject: true,
@@ -140,13 +134,13 @@ Deno.test("a leader sends to a paused member again once it answers a heartbeat",
 });
 
 Deno.test("a leader sends nothing to a member that has everything and answers a heartbeat", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.node(1).step(message("MsgHeartbeatResp", 2, 1, 1));
   assertEquals(network.node(1).hasReady(), false);
 });
 
 Deno.test("a leader ends the probing of a member that has everything", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.node(1).reportUnreachable(2);
   assertEquals(describePeers(network.node(1))[1], "2: probe match=11 next=12");
   network.tick(1);
@@ -158,7 +152,7 @@ Deno.test("a leader ends the probing of a member that has everything", () => {
 });
 
 Deno.test("readIndex() on a leader waits for a quorum of heartbeats", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   assertEquals(network.node(1).readIndex(bytes("r")), undefined);
   network.process(1);
   assertEquals(reads(network, 1), []);
@@ -167,7 +161,7 @@ Deno.test("readIndex() on a leader waits for a quorum of heartbeats", () => {
 });
 
 Deno.test("readIndex() sees everything that was committed when it was asked", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a", "b");
   network.stabilize();
   network.node(1).readIndex(bytes("r"));
@@ -177,7 +171,7 @@ Deno.test("readIndex() sees everything that was committed when it was asked", ()
 });
 
 Deno.test("readIndex() on a follower is answered by the leader", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.node(2).readIndex(bytes("r"));
   network.stabilize();
   assertEquals(reads(network, 2), ["r@11"]);
@@ -185,7 +179,7 @@ Deno.test("readIndex() on a follower is answered by the leader", () => {
 });
 
 Deno.test("readIndex() confirms many reads with one round of heartbeats", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   for (const context of ["a", "b", "c"]) {
     network.node(1).readIndex(bytes(context));
   }
@@ -198,7 +192,7 @@ Deno.test("readIndex() confirms many reads with one round of heartbeats", () => 
 });
 
 Deno.test("readIndex() asks again with every heartbeat, should the first be lost", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.node(1).readIndex(bytes("r"));
   network.process(1);
   network.drop();
@@ -216,14 +210,14 @@ Deno.test("readIndex() of a single voter needs no heartbeat", () => {
 });
 
 Deno.test("readIndex() is refused when too many wait", () => {
-  const network = led({ maxPendingReads: 2 });
+  const network = RaftNetwork.led({ maxPendingReads: 2 });
   network.node(1).readIndex(bytes("a"));
   network.node(1).readIndex(bytes("b"));
   assertEquals(network.node(1).readIndex(bytes("c")), "tooManyReads");
 });
 
 Deno.test("readIndex() is never answered by a leader that was replaced", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.node(1).readIndex(bytes("r"));
   network.process(1);
   network.drop();
@@ -236,7 +230,7 @@ Deno.test("readIndex() is never answered by a leader that was replaced", () => {
 });
 
 Deno.test("transferLeader() to a member that has everything tells it to run at once", () => {
-  const network = led({ preVote: true, checkQuorum: true });
+  const network = RaftNetwork.led({ preVote: true, checkQuorum: true });
   network.node(1).transferLeader(2);
   network.process(1);
   assertEquals(network.said(), ["1->2 MsgTimeoutNow Term:1 Log:0/0"]);
@@ -247,7 +241,7 @@ Deno.test("transferLeader() to a member that has everything tells it to run at o
 });
 
 Deno.test("transferLeader() lets a member catch up first", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.stabilize(1, 2);
   network.drop(3);
@@ -259,7 +253,7 @@ Deno.test("transferLeader() lets a member catch up first", () => {
 });
 
 Deno.test("transferLeader() sends at once to a member that is paused", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.node(1).reportUnreachable(3);
   network.propose(1, "b");
@@ -272,7 +266,7 @@ Deno.test("transferLeader() sends at once to a member that is paused", () => {
 });
 
 Deno.test("transferLeader() is passed on by a follower", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.node(3).transferLeader(2);
   network.stabilize();
   assertEquals(network.node(2).status().role, "leader");
@@ -287,7 +281,7 @@ Deno.test("transferLeader() is refused to a learner and to who is no member", ()
 });
 
 Deno.test("transferLeader() to itself stays, and takes back an earlier wish", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.node(1).transferLeader(2);
   assertEquals(network.node(1).status().leadTransferee, 2);
@@ -296,7 +290,7 @@ Deno.test("transferLeader() to itself stays, and takes back an earlier wish", ()
 });
 
 Deno.test("transferLeader() to another replaces the wish, to the same changes nothing", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.process(1);
   network.drop();
@@ -313,7 +307,7 @@ Deno.test("transferLeader() to another replaces the wish, to the same changes no
 });
 
 Deno.test("transferLeader() is over when another is elected", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.node(1).transferLeader(2);
   network.node(1).step(message("MsgHeartbeat", 3, 1, 9));

@@ -15,12 +15,6 @@ import {
   storageWith,
 } from "../../fixtures/raft_network.ts";
 
-function led(given = {}): RaftNetwork {
-  const network = RaftNetwork.of([1, 2, 3], given);
-  network.elect(1);
-  return network;
-}
-
 Deno.test("RaftNode() refuses a configuration that breaks a rule", () => {
   const storage = storageWith([1]);
   assertThrows(
@@ -62,7 +56,7 @@ Deno.test("ready() gives out soft state and hard state only when they change", (
 });
 
 Deno.test("ready() numbers its jobs one after the other", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const first = network.process.bind(network, 1);
   network.propose(1, "a");
   const { job } = first();
@@ -71,7 +65,7 @@ Deno.test("ready() numbers its jobs one after the other", () => {
 });
 
 Deno.test("ready() asks for a sync when a term, a vote or an entry is new, not for a commit index", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   assertEquals(network.process(1).mustSync, true, "an entry");
   network.deliver(2);
@@ -89,7 +83,7 @@ Deno.test("ready() asks for a sync when a term, a vote or an entry is new, not f
 });
 
 Deno.test("ready() puts what waits for the disk behind what may go at once", () => {
-  const network = led({ asyncStorageWrites: true });
+  const network = RaftNetwork.led({ asyncStorageWrites: true });
   const { node } = network.peer(2);
   node.step(message("MsgApp", 1, 2, 1, {
     index: 11,
@@ -104,7 +98,7 @@ Deno.test("ready() puts what waits for the disk behind what may go at once", () 
 });
 
 Deno.test("ready() is taken once at a time without asyncStorageWrites", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const { node } = network.peer(1);
   network.propose(1, "a");
   const ready = node.ready();
@@ -116,7 +110,7 @@ Deno.test("ready() is taken once at a time without asyncStorageWrites", () => {
 });
 
 Deno.test("ready() is taken as often as there is work with asyncStorageWrites", () => {
-  const network = led({ asyncStorageWrites: true });
+  const network = RaftNetwork.led({ asyncStorageWrites: true });
   const { node } = network.peer(1);
   network.propose(1, "a");
   assertEquals(node.ready().entries.map(describeEntry), ['1/12 "a"']);
@@ -138,7 +132,7 @@ Deno.test("ready() gives out committed entries only once they are durable with a
 });
 
 Deno.test("ready() pages committed entries by the bytes that are not applied yet", () => {
-  const network = led({ maxCommittedBytesPerReady: 40 });
+  const network = RaftNetwork.led({ maxCommittedBytesPerReady: 40 });
   const { node, storage } = network.peer(1);
   network.propose(1, "aaaa", "bbbb", "cccc", "dddd", "eeee");
   const first = node.ready();
@@ -155,23 +149,23 @@ Deno.test("ready() pages committed entries by the bytes that are not applied yet
 });
 
 Deno.test("durable() of a job that was never given out stops the node", () => {
-  const { node } = led().peer(1);
+  const { node } = RaftNetwork.led().peer(1);
   assertThrows(() => node.durable(1000), InvariantViolation, "never given out");
 });
 
 Deno.test("applied() of what is not committed stops the node", () => {
-  const { node } = led().peer(1);
+  const { node } = RaftNetwork.led().peer(1);
   assertThrows(() => node.applied(12), InvariantViolation, "committed");
 });
 
 Deno.test("propose() of nothing does nothing", () => {
-  const { node } = led().peer(1);
+  const { node } = RaftNetwork.led().peer(1);
   assertEquals(node.propose([]), undefined);
   assertEquals(node.hasReady(), false);
 });
 
 Deno.test("propose() takes all entries of one call in one go, and keeps no buffer", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const data = [bytes("a"), bytes("b")];
   network.node(1).propose(data);
   for (const one of data) one.fill(0);
@@ -180,7 +174,7 @@ Deno.test("propose() takes all entries of one call in one go, and keeps no buffe
 });
 
 Deno.test("applyConfChange() with node ids of 0 changes nothing", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.change(1, "+4");
   const { entries } = network.process(1);
   assertEquals(entries.length, 1);
@@ -195,7 +189,7 @@ Deno.test("applyConfChange() with node ids of 0 changes nothing", () => {
 });
 
 Deno.test("status() tells of peers only on a leader", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   assertEquals(network.node(1).status().peers.map(({ id }) => id), [1, 2, 3]);
   const { peers, role, lead, id } = network.node(2).status();
   assertEquals([peers, role, lead, id], [[], "follower", 1, 2]);

@@ -10,19 +10,13 @@ import {
   RaftNetwork,
 } from "../../fixtures/raft_network.ts";
 
-function led(given = {}, voters = [1, 2, 3]): RaftNetwork {
-  const network = RaftNetwork.of(voters, given);
-  network.elect(1);
-  return network;
-}
-
 function appended(network: RaftNetwork): string[] {
   network.process(1);
   return network.said().filter((said) => said.startsWith("1->2 MsgApp"));
 }
 
 Deno.test("propose() appends all of one call as one, in order (5.3)", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   assertEquals(network.node(1).propose([bytes("a"), bytes("b")]), undefined);
   assertEquals(appended(network), [
     '1->2 MsgApp Term:1 Log:1/11 Commit:11 Entries:[1/12 "a", 1/13 "b"]',
@@ -30,13 +24,13 @@ Deno.test("propose() appends all of one call as one, in order (5.3)", () => {
 });
 
 Deno.test("propose() of nothing does nothing", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   assertEquals(network.node(1).propose([]), undefined);
   assertEquals(network.node(1).hasReady(), false);
 });
 
 Deno.test("propose() keeps no buffer of the caller", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const data = bytes("abc");
   network.node(1).propose([data]);
   data.fill(0);
@@ -49,21 +43,21 @@ Deno.test("propose() keeps no buffer of the caller", () => {
 });
 
 Deno.test("propose() on a follower reaches the leader", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(2, "a");
   network.stabilize();
   assertEquals(network.peer(3).state, ["a"]);
 });
 
 Deno.test("propose() is refused while the leader hands over", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.node(1).transferLeader(2);
   assertEquals(network.node(1).propose([bytes("b")]), "transferring");
 });
 
 Deno.test("propose() is refused by a leader that is no member any more", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.change(1, "-1");
   network.stabilize();
   assertEquals(network.node(1).status().role, "leader");
@@ -71,7 +65,7 @@ Deno.test("propose() is refused by a leader that is no member any more", () => {
 });
 
 Deno.test("propose() is refused once too many bytes wait to be applied", () => {
-  const network = led({ maxUncommittedBytes: 10 });
+  const network = RaftNetwork.led({ maxUncommittedBytes: 10 });
   assertEquals(network.node(1).propose([new Uint8Array(6)]), undefined);
   assertEquals(network.node(1).propose([new Uint8Array(5)]), "uncommittedFull");
   assertEquals(network.node(1).propose([new Uint8Array(4)]), undefined);
@@ -86,13 +80,13 @@ Deno.test("propose() is refused once too many bytes wait to be applied", () => {
 });
 
 Deno.test("propose() takes one proposal whatever its size when none waits", () => {
-  const network = led({ maxUncommittedBytes: 10 });
+  const network = RaftNetwork.led({ maxUncommittedBytes: 10 });
   assertEquals(network.node(1).propose([new Uint8Array(50)]), undefined);
   assertEquals(network.node(1).propose([new Uint8Array(1)]), "uncommittedFull");
 });
 
 Deno.test("propose() takes all of one call or none", () => {
-  const network = led({ maxUncommittedBytes: 10 });
+  const network = RaftNetwork.led({ maxUncommittedBytes: 10 });
   network.node(1).propose([new Uint8Array(5)]);
   const two = [new Uint8Array(3), new Uint8Array(3)];
   assertEquals(network.node(1).propose(two), "uncommittedFull");
@@ -101,7 +95,7 @@ Deno.test("propose() takes all of one call or none", () => {
 });
 
 Deno.test("proposeConfChange() puts an empty entry in the place of a refused change", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   assertEquals(network.change(1, "+4"), undefined);
   assertEquals(network.change(1, "+5"), "confChangeRefused");
   assertEquals(appended(network), [
@@ -111,7 +105,7 @@ Deno.test("proposeConfChange() puts an empty entry in the place of a refused cha
 });
 
 Deno.test("proposeConfChange() takes one change of several that come as one", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const change = (steps: string) => {
     const { type, data } = encodeConfChange({
       ...leaveJoint,
@@ -129,7 +123,7 @@ Deno.test("proposeConfChange() takes one change of several that come as one", ()
 });
 
 Deno.test("proposeConfChange() takes the next change once the last is applied", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.change(1, "+4");
   network.stabilize(1, 2, 3);
   assertEquals(network.change(1, "+5"), undefined);
@@ -146,7 +140,7 @@ const refused: readonly [
 
 for (const [name, steps, transition] of refused) {
   Deno.test(`proposeConfChange() refuses a change that ${name}`, () => {
-    const network = led();
+    const network = RaftNetwork.led();
     assertEquals(network.change(1, steps, transition), "confChangeRefused");
     network.stabilize();
     assertEquals(describeMembers(network.node(3).status()), "(1 2 3)");
@@ -154,7 +148,7 @@ for (const [name, steps, transition] of refused) {
 }
 
 Deno.test("proposeConfChange() refuses all but leaving while the membership is joint", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.change(1, "-3", "jointExplicit");
   network.stabilize();
   assertEquals(describeMembers(network.node(1).status()), "(1 2)&&(1 2 3)");
@@ -166,7 +160,7 @@ Deno.test("proposeConfChange() refuses all but leaving while the membership is j
 });
 
 Deno.test("proposeConfChange() is refused once too many bytes wait, and is not pending then", () => {
-  const network = led({ maxUncommittedBytes: 10 });
+  const network = RaftNetwork.led({ maxUncommittedBytes: 10 });
   network.propose(1, "0123456789");
   assertEquals(network.change(1, "+4"), "uncommittedFull");
   network.stabilize();
@@ -174,7 +168,7 @@ Deno.test("proposeConfChange() is refused once too many bytes wait, and is not p
 });
 
 Deno.test("proposeConfChange() refuses a change that cannot be read", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const entries = [entry(0, 0, "garbage", "confChangeV2")];
   assertEquals(
     network.node(1).step(message("MsgProp", 2, 1, 0, { entries })),
@@ -186,7 +180,7 @@ Deno.test("proposeConfChange() refuses a change that cannot be read", () => {
 });
 
 Deno.test("proposeConfChange() takes the older kind as such", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   const refusal = network.node(1).proposeConfChange({
     version: 1,
     change: { type: "addNode", nodeId: 4 },

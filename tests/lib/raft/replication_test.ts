@@ -9,15 +9,9 @@ import {
   snapshotAt,
 } from "../../fixtures/raft_network.ts";
 
-function led(given = {}, options = {}): RaftNetwork {
-  const network = RaftNetwork.of([1, 2, 3], given, options);
-  network.elect(1);
-  return network;
-}
-
 /** A leader that has compacted all, and node 3 that has missed the last entries. */
 function behind(): RaftNetwork {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a", "b");
   network.stabilize(1, 2);
   network.drop(3);
@@ -53,7 +47,7 @@ Deno.test("a new leader probes each member with one append at a time", () => {
 });
 
 Deno.test("a leader pipelines appends without waiting for acks", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a", "b", "c");
   network.process(1);
   assertEquals(network.said().filter((said) => said.startsWith("1->2")), [
@@ -68,7 +62,7 @@ Deno.test("a leader pipelines appends without waiting for acks", () => {
 });
 
 Deno.test("a leader splits a backlog into appends of the bound, as many as the window takes", () => {
-  const network = led({
+  const network = RaftNetwork.led({
     maxBytesPerMessage: 2 * (entryFrameBytes + 1),
     maxInflightMessages: 2,
   });
@@ -83,14 +77,14 @@ Deno.test("a leader splits a backlog into appends of the bound, as many as the w
 });
 
 Deno.test("a leader sends one entry whatever its size", () => {
-  const network = led({ maxBytesPerMessage: 1 });
+  const network = RaftNetwork.led({ maxBytesPerMessage: 1 });
   network.propose(1, "long", "longer");
   network.stabilize();
   assertEquals(network.peer(3).state, ["long", "longer"]);
 });
 
 Deno.test("a window that is full in messages holds further appends back", () => {
-  const network = led({ maxInflightMessages: 2 });
+  const network = RaftNetwork.led({ maxInflightMessages: 2 });
   network.propose(1, "a", "b", "c", "d");
   network.process(1);
   assertEquals(describePeers(network.node(1)).slice(1), [
@@ -100,7 +94,7 @@ Deno.test("a window that is full in messages holds further appends back", () => 
 });
 
 Deno.test("a window that is full in bytes holds further appends back", () => {
-  const network = led({ maxInflightBytes: 10 });
+  const network = RaftNetwork.led({ maxInflightBytes: 10 });
   network.propose(1, "12345", "12345", "12345");
   network.process(1);
   assertEquals(
@@ -110,7 +104,7 @@ Deno.test("a window that is full in bytes holds further appends back", () => {
 });
 
 Deno.test("a window opens by one ack for everything up to it", () => {
-  const network = led({ maxInflightMessages: 3 });
+  const network = RaftNetwork.led({ maxInflightMessages: 3 });
   network.propose(1, "a", "b", "c", "d", "e");
   network.process(1);
   network.said();
@@ -123,7 +117,7 @@ Deno.test("a window opens by one ack for everything up to it", () => {
 });
 
 Deno.test("reportUnreachable() ends pipelining, and only on a leader", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a", "b");
   network.node(1).reportUnreachable(2);
   network.node(1).reportUnreachable(2);
@@ -307,7 +301,7 @@ Deno.test("a leader tries again later when there is no snapshot right now", () =
 });
 
 Deno.test("a heartbeat carries no commit index past what the member is known to hold", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.propose(1, "a");
   network.stabilize(1, 2);
   network.drop(3);
@@ -329,7 +323,7 @@ Deno.test("a learner is sent everything", () => {
 });
 
 Deno.test("who joins from nothing is sent a snapshot with the members", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.add(4);
   network.change(1, "+4");
   network.stabilize();

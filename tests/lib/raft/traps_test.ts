@@ -17,12 +17,6 @@ import {
   text,
 } from "../../fixtures/raft_network.ts";
 
-function led(given = {}): RaftNetwork {
-  const network = RaftNetwork.of([1, 2, 3], given);
-  network.elect(1);
-  return network;
-}
-
 Deno.test("trap: a commit by counting entries of old terms (5.4.2)", () => {
   // Figure 8: node 1 leads term 4 with an entry of term 2 that it has not committed.
   const network = new RaftNetwork();
@@ -182,7 +176,7 @@ Deno.test("trap: a read before the leader has committed in its own term", () => 
 });
 
 Deno.test("trap: two membership changes are pending at once", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   assertEquals(network.change(1, "+4"), undefined);
   assertEquals(network.change(1, "-3"), "confChangeRefused");
   network.stabilize(1, 2, 3);
@@ -190,7 +184,7 @@ Deno.test("trap: two membership changes are pending at once", () => {
 });
 
 Deno.test("trap: a new leader takes a change before the one in its log is committed (2015)", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.change(1, "+4");
   network.process(1);
   network.deliver(2, 3);
@@ -209,7 +203,7 @@ Deno.test("trap: a new leader takes a change before the one in its log is commit
 });
 
 Deno.test("trap: a change takes effect that is in the log and may be cut off", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.change(1, "-3");
   network.process(1);
   network.deliver(3);
@@ -234,7 +228,7 @@ Deno.test("trap: a change takes effect that is in the log and may be cut off", (
 });
 
 Deno.test("trap: the membership is lost with a compacted log", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.change(1, "+4");
   network.stabilize(1, 2, 3);
   const { storage, membership, applied } = network.peer(2);
@@ -246,7 +240,7 @@ Deno.test("trap: the membership is lost with a compacted log", () => {
 });
 
 Deno.test("trap: a full window that never opens again", () => {
-  const network = led({ maxInflightMessages: 2 });
+  const network = RaftNetwork.led({ maxInflightMessages: 2 });
   network.propose(1, "a", "b", "c");
   network.process(1);
   network.drop();
@@ -260,7 +254,7 @@ Deno.test("trap: a full window that never opens again", () => {
 });
 
 Deno.test("trap: a transfer of the lead that stops proposals for ever", () => {
-  const network = led();
+  const network = RaftNetwork.led();
   network.node(1).transferLeader(3);
   network.process(1);
   network.drop();
@@ -273,7 +267,10 @@ Deno.test("trap: a transfer of the lead that stops proposals for ever", () => {
 });
 
 Deno.test("trap: the tick waits for the disk", () => {
-  const network = led({ asyncStorageWrites: true, checkQuorum: true });
+  const network = RaftNetwork.led({
+    asyncStorageWrites: true,
+    checkQuorum: true,
+  });
   const peer = network.peer(1);
   network.propose(1, "a");
   peer.take();
