@@ -12,6 +12,8 @@ export interface Address {
   readonly target: string;
   /** Whether the connection is encrypted. */
   readonly tls: boolean;
+  /** Whether the host is a numeric address instead of a name. */
+  readonly ip: boolean;
 }
 
 const rule = 'must be "http://host:port", "https://host:port" or "unix:/path"';
@@ -22,7 +24,7 @@ export function parseAddress(url: string): Address {
   if (url.startsWith("unix:")) {
     const path = url.slice("unix:".length).replace(/^\/\//, "");
     if (path === "") throw invalidArgument("url", rule, url);
-    return { url, target: `unix:${path}`, tls: false };
+    return { url, target: `unix:${path}`, tls: false, ip: false };
   }
   const parsed = /^https?:\/\//.test(url) && URL.canParse(url)
     ? new URL(url)
@@ -39,5 +41,8 @@ export function parseAddress(url: string): Address {
     throw invalidArgument("url", `${rule}, and nothing behind the port`, url);
   }
   const port = parsed.port || (tls ? "443" : "80");
-  return { url, target: `dns:${parsed.hostname}:${port}`, tls };
+  const { hostname } = parsed;
+  // A URL's parser has made every form of IPv4 address four decimal numbers.
+  const ip = hostname.startsWith("[") || /^[\d.]+$/.test(hostname);
+  return { url, target: `dns:${hostname}:${port}`, tls, ip };
 }

@@ -21,6 +21,7 @@ import {
   timeOption,
 } from "../lib/options.ts";
 import { grpc } from "../lib/runtime/grpc.ts";
+import { requireCertificates, requireKeyPair } from "../lib/runtime/pem.ts";
 import type { Address } from "./address.ts";
 import { requireMetadata, requireSignal } from "./call_options.ts";
 
@@ -180,40 +181,54 @@ async function credentialsFor(
   const ca = await pem("tls.ca", tls.ca, tls.caFile);
   const cert = await pem("tls.cert", tls.cert, tls.certFile);
   const key = await pem("tls.key", tls.key, tls.keyFile);
-  if (Boolean(cert) !== Boolean(key)) {
+  if ((cert === undefined) !== (key === undefined)) {
     throw invalidArgument(
       "tls",
       '"cert" and "key" go together',
-      cert ? "cert alone" : "key alone",
+      cert === undefined ? "key alone" : "cert alone",
     );
   }
-  try {
-    return grpc.credentials.createSsl(ca, key, cert);
-  } catch (cause) {
-    throw new ConveyorError(
-      Code.InvalidArgument,
-      `Cannot use the option "tls": ${(cause as Error).message}`,
-      {
-        cause,
-        details: [{ field: "tls", description: (cause as Error).message }],
-      },
+  if (ca !== undefined) requireCertificates("tls.ca", ca);
+  if (cert !== undefined) requireKeyPair("tls", cert, key!);
+  requireServerName(address, tls.serverName);
+  return grpc.credentials.createSsl(
+    bufferOf(ca),
+    bufferOf(key),
+    bufferOf(cert),
+  );
+}
+
+/** The runtime does not dial TLS to an IP: what it would check the certificate against is a name. */
+function requireServerName(address: Address, serverName: unknown): void {
+  if (serverName !== undefined) {
+    requiredString("tls.serverName", serverName);
+  } else if (address.ip) {
+    throw invalidArgument(
+      "tls.serverName",
+      `must name what the certificate of ${address.url} is for`,
+      serverName,
     );
   }
 }
 
-/** PEM given as text or as the path of a file; null when neither is given. */
+function bufferOf(text: string | undefined): Buffer | null {
+  return text === undefined ? null : Buffer.from(text);
+}
+
+/** PEM given as text or as the path of a file; undefined when neither is given. */
 async function pem(
   name: string,
   text: string | undefined,
   file: string | undefined,
-): Promise<Buffer | null> {
+): Promise<string | undefined> {
   if (text !== undefined && file !== undefined) {
     throw invalidArgument(name, `give it or "${name}File", not both`, file);
   }
-  if (text !== undefined) return Buffer.from(requiredString(name, text));
-  if (file === undefined) return null;
+  if (text !== undefined) return requiredString(name, text);
+  if (file === undefined) return undefined;
+  requiredString(`${name}File`, file);
   try {
-    return Buffer.from(await Deno.readFile(file));
+    return await Deno.readTextFile(file);
   } catch (cause) {
     throw new ConveyorError(
       Code.InvalidArgument,

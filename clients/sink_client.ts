@@ -92,6 +92,7 @@ export class SinkClient implements AsyncDisposable {
     const method = service.methods.writeBatch;
     const answered = new AnsweredRecords(method.path);
     answered.sendAll(requiredObject("batch", batch).records, "batch.records");
+    requiredObject("write", write);
     const request = {
       sinkId: this.#sinkId,
       batch,
@@ -116,7 +117,8 @@ export class SinkClient implements AsyncDisposable {
     options: WriteStreamOptions = {},
   ): AsyncGenerator<RecordWriteResult, void, void> {
     const sinkId = this.#sinkId;
-    const { write } = requireCallOptions(options);
+    const { write = {} } = requireCallOptions(options);
+    requiredObject("write", write);
     return exchangeRecords(
       this.#transport,
       {

@@ -80,3 +80,28 @@ export function requiredFunction<T>(name: string, value: T): T {
   if (typeof value === "function") return value;
   throw invalidArgument(name, "must be a function", value);
 }
+
+/** Those of `names` that `object` has must be functions. */
+export function optionalFunctions<T extends object>(
+  field: string,
+  object: T,
+  ...names: (keyof T & string)[]
+): void {
+  for (const name of names) {
+    if (object[name] === undefined) continue;
+    requiredFunction(`${field}.${name}`, object[name]);
+  }
+}
+
+/** True or false. */
+export function booleanOption(
+  name: string,
+  value: boolean | undefined,
+  fallback: boolean,
+): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== "boolean") {
+    throw invalidArgument(name, "must be true or false", value);
+  }
+  return value;
+}

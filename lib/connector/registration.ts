@@ -11,6 +11,7 @@ import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import {
   integerOption,
   requiredFunction,
+  requiredObject,
   requiredString,
   timeOption,
 } from "../options.ts";
@@ -86,6 +87,7 @@ export function resolveRegisterOptions(
   options: RegisterOptions,
   service: string,
 ): ResolvedRegisterOptions {
+  requiredObject("register", options);
   try {
     parseAddress(options.router);
   } catch {

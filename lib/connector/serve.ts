@@ -8,6 +8,7 @@ import { systemClock } from "../clock.ts";
 import { drainTimeoutMs, recordsAtOnceMax } from "../limits.ts";
 import { log } from "../log.ts";
 import {
+  booleanOption,
   integerOption,
   requiredFunction,
   requiredObject,
@@ -70,6 +71,7 @@ export interface ResolvedConnectorOptions {
   readonly id: string;
   readonly concurrency: number;
   readonly drainTimeoutMs: number;
+  readonly signals: boolean;
   /** Tells of an error that no caller is told the reason of; never throws. */
   readonly report: (where: string, error: unknown) => void;
 }
@@ -94,6 +96,7 @@ export function resolveConnectorOptions(
       options.drainTimeoutMs,
       drainTimeoutMs,
     ),
+    signals: booleanOption("signals", options.signals, true),
     report: reporter(options.onError),
   };
 }
@@ -106,9 +109,12 @@ export async function serveHandlers<
   handlers: Handlers<M>,
   options: ConnectorOptions = {},
 ): Promise<Connector> {
-  const { address, drainTimeoutMs, report } = resolveConnectorOptions(options);
-  const register = options.register &&
-    resolveRegisterOptions(options.register, service.name);
+  const { address, drainTimeoutMs, signals, report } = resolveConnectorOptions(
+    options,
+  );
+  const register = options.register === undefined
+    ? undefined
+    : resolveRegisterOptions(options.register, service.name);
   const draining = new AbortController();
   const health = new Health([service.name]);
   const server = new RpcServer(options, report);
@@ -148,7 +154,7 @@ export async function serveHandlers<
     await stop();
     throw error;
   }
-  return connectorOf(bound, stop, options.signals ?? true);
+  return connectorOf(bound, stop, signals);
 }
 
 function connectorOf(

@@ -17,7 +17,7 @@ import {
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { blame } from "../delivery/retry.ts";
 import { Code, ConveyorError, invalidArgument, messageOf } from "../errors.ts";
-import { requiredObject } from "../options.ts";
+import { optionalFunctions, requiredObject } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { inOrder } from "./in_order.ts";
 import { overlapped } from "./overlapped.ts";
@@ -107,6 +107,14 @@ export async function serveSink(
       handlers,
     );
   }
+  optionalFunctions(
+    "sink",
+    handlers,
+    "write",
+    "writeBatch",
+    "flush",
+    "capacity",
+  );
   return await serveHandlers(service, handlersOf(handlers, resolved), options);
 }
 

@@ -15,7 +15,11 @@ import type {
 } from "../../proto/messages/source.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
-import { requiredFunction, requiredObject } from "../options.ts";
+import {
+  optionalFunctions,
+  requiredFunction,
+  requiredObject,
+} from "../options.ts";
 import {
   pullBatchBytes,
   pullBatchRecords,
@@ -86,6 +90,7 @@ export async function serveSource(
     ? { pull: source }
     : requiredObject("source", source);
   requiredFunction("source.pull", handlers.pull);
+  optionalFunctions("source", handlers, "acknowledge", "watermarks");
   return await serveHandlers(service, handlersOf(handlers), options);
 }
 

@@ -12,8 +12,12 @@ import {
   TransformStatus,
 } from "../../proto/messages/transform.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import { messageOf, quote } from "../errors.ts";
-import { requiredFunction, requiredObject } from "../options.ts";
+import { invalidArgument, messageOf, quote } from "../errors.ts";
+import {
+  requiredFunction,
+  requiredObject,
+  requiredString,
+} from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { encodableResults } from "./encodable_results.ts";
 import { inOrder } from "./in_order.ts";
@@ -94,12 +98,17 @@ export async function serveTransform(
   options: TransformOptions = {},
 ): Promise<Connector> {
   const resolved = resolveConnectorOptions(options);
+  const { recordTypes = [] } = options;
+  if (!Array.isArray(recordTypes)) {
+    throw invalidArgument("recordTypes", "must be an array", recordTypes);
+  }
+  recordTypes.forEach((type, i) => requiredString(`recordTypes[${i}]`, type));
   const work = typeof transform === "function"
     ? oneByOne(transform, resolved.concurrency)
     : together(requiredObject("transform", transform));
   return await serveHandlers(
     service,
-    handlersOf(work, options, resolved),
+    handlersOf(work, recordTypes, resolved),
     options,
   );
 }
@@ -142,7 +151,7 @@ function together({ transformBatch }: TransformHandlers): Work {
 
 function handlersOf(
   work: Work,
-  options: TransformOptions,
+  recordTypes: readonly string[],
   { id, concurrency }: ResolvedConnectorOptions,
 ): Handlers<TransformServiceMethods> {
   return {
@@ -186,7 +195,7 @@ function handlersOf(
     },
     getCapabilities: () => ({
       transformId: id,
-      supportedRecordTypes: options.recordTypes ?? [],
+      supportedRecordTypes: recordTypes,
       supportsStreaming: true,
     }),
   };

@@ -3,7 +3,6 @@
  * staying, and TLS.
  */
 import { Buffer } from "node:buffer";
-import { invalidArgument } from "../errors.ts";
 import {
   concurrentStreamsMax,
   connectionIdleMs,
@@ -11,8 +10,9 @@ import {
   keepaliveTimeoutMs,
   messageBytesMax,
 } from "../limits.ts";
-import { integerOption, requiredString, timeOption } from "../options.ts";
+import { integerOption, requiredObject, timeOption } from "../options.ts";
 import { grpc } from "../runtime/grpc.ts";
+import { requireCertificates, requireKeyPair } from "../runtime/pem.ts";
 
 /** TLS of a server, as PEM text. */
 export interface ServerTlsOptions {
@@ -91,25 +91,15 @@ export function resolveRpcServerOptions(
 function credentialsFor(
   tls: ServerTlsOptions | undefined,
 ): grpc.ServerCredentials {
-  if (!tls) return grpc.ServerCredentials.createInsecure();
-  const pair = {
-    cert_chain: Buffer.from(requiredString("tls.cert", tls.cert)),
-    private_key: Buffer.from(requiredString("tls.key", tls.key)),
-  };
+  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
+  const { cert, key, clientCa } = requiredObject("tls", tls);
+  requireKeyPair("tls", cert, key);
+  if (clientCa !== undefined) requireCertificates("tls.clientCa", clientCa);
   // Root certificates are always named: left out, the runtime appends every authority it knows to
   // the chain it sends, and handshakes fail.
-  const roots = Buffer.from(tls.clientCa ?? tls.cert);
-  try {
-    return grpc.ServerCredentials.createSsl(
-      roots,
-      [pair],
-      tls.clientCa !== undefined,
-    );
-  } catch (cause) {
-    throw invalidArgument(
-      "tls",
-      "must hold a certificate and its key as PEM",
-      (cause as Error).message,
-    );
-  }
+  return grpc.ServerCredentials.createSsl(
+    Buffer.from(clientCa ?? cert),
+    [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }],
+    clientCa !== undefined,
+  );
 }

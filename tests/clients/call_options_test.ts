@@ -113,12 +113,33 @@ Deno.test("connect() refuses the same options by the same names", async () => {
     [{ tls: null }, "tls"],
     [{ tls: { ca: "x" } }, "tls"],
   ];
-  for (const [options, field] of more) {
-    await refused(
-      TransformClient.connect(server.url, "t", options as never),
-      options,
-      field,
-    );
+  const tls: readonly (readonly [unknown, string])[] = [
+    [{ ca: "x" }, "tls.ca"],
+    [{ ca: 5 }, "tls.ca"],
+    [{ caFile: 5 }, "tls.caFile"],
+    [{ caFile: "/nowhere/ca.pem" }, "tls.caFile"],
+    [{ ca: "x", caFile: "y" }, "tls.ca"],
+    [{ cert: "x" }, "tls"],
+    [{ cert: "x", key: "y" }, "tls.cert"],
+    [{ serverName: 5 }, "tls.serverName"],
+    [{ serverName: "" }, "tls.serverName"],
+    [{}, "tls.serverName"],
+  ];
+  const calls: [string, unknown, string][] = [
+    ...more.map(([options, field]) =>
+      [server.url, options, field] as [string, unknown, string]
+    ),
+    ...tls.map(([options, field]) =>
+      ["https://127.0.0.1:1", { tls: options }, field] as [
+        string,
+        unknown,
+        string,
+      ]
+    ),
+  ];
+  for (const [url, options, field] of calls) {
+    const connecting = TransformClient.connect(url, "t", options as never);
+    await refused(connecting, options, field);
   }
 });
 
@@ -130,5 +151,11 @@ Deno.test("writeStream() and processStream() refuse what goes with their options
       await Array.fromAsync(sink.writeStream([], options as never));
     await refused(streamed(), options, field);
     await refused(sink.flush(true, options as never), options, field);
+  }
+  for (const write of [5, null, "x"] as never[]) {
+    const streamed = async (): Promise<unknown> =>
+      await Array.fromAsync(sink.writeStream([], { write }));
+    await refused(streamed(), write, "write");
+    await refused(sink.writeBatch({}, write), write, "write");
   }
 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ConveyorError } from "../../lib/errors.ts";
 import {
+  booleanOption,
   integerOption,
   numberOption,
   requiredString,
@@ -24,6 +25,7 @@ Deno.test("options give the fallback when nothing is said, and keep what is in r
 Deno.test("options refuse by name what is out of range or of another type", () => {
   const wrong = (value: unknown): number => value as number;
   const refused: (() => unknown)[] = [
+    () => booleanOption("o", wrong("true") as never, true),
     () => integerOption("o", 0, 7, 1),
     () => integerOption("o", 4, 7, 1, 3),
     () => integerOption("o", 1.5, 7, 1),

@@ -4,7 +4,11 @@ import { Channel } from "../../../clients/channel.ts";
 import { SinkClient } from "../../../clients/sink_client.ts";
 import { TransformClient } from "../../../clients/transform_client.ts";
 import { Code } from "../../../lib/errors.ts";
-import { serveSink, serveTransform } from "../../../lib/connector/connector.ts";
+import {
+  serveSink,
+  serveSource,
+  serveTransform,
+} from "../../../lib/connector/connector.ts";
 import type { ConnectorOptions } from "../../../lib/connector/serve.ts";
 import {
   HealthCheckResponseServingStatus as ServingStatus,
@@ -46,6 +50,15 @@ Deno.test("serve() rejects with InvalidArgument naming option, rule and value", 
     [{ address, concurrency: 1.5 }, "concurrency", "1.5"],
     [{ address, drainTimeoutMs: -1 }, "drainTimeoutMs", "-1"],
     [{ address, messageBytesMax: 0 }, "messageBytesMax", "0"],
+    [{ address, signals: "x" as never }, "signals", '"x"'],
+    [{ address, onError: 5 as never }, "onError", "5"],
+    [{ address, register: 5 as never }, "register", "5"],
+    [{ address, register: null as never }, "register", "null"],
+    [
+      { address, recordTypes: "x" as never } as ConnectorOptions,
+      "recordTypes",
+      '"x"',
+    ],
     [{ address, tls: { cert: "", key: "k" } }, "tls.cert", '""'],
     [
       { address, register: { ...register, router: "router:1" } },
@@ -78,6 +91,35 @@ Deno.test("serve() rejects with InvalidArgument naming option, rule and value", 
     );
     assertEquals(error.details[0]?.field, field);
     assert(error.message.endsWith(`found ${found}`), error.message);
+  }
+});
+
+Deno.test("serve() rejects with InvalidArgument naming the handler that is no function", async () => {
+  const write = (): void => {};
+  const pull = async function* (): AsyncGenerator<never> {};
+  const cases: [() => Promise<unknown>, string][] = [
+    [() => serveSink({ write: 5 as never }, { address }), "sink.write"],
+    [
+      () => serveSink({ writeBatch: 5 as never }, { address }),
+      "sink.writeBatch",
+    ],
+    [() => serveSink({ write, flush: 5 as never }, { address }), "sink.flush"],
+    [
+      () => serveSink({ write, capacity: 5 as never }, { address }),
+      "sink.capacity",
+    ],
+    [
+      () => serveSource({ pull, acknowledge: 5 as never }, { address }),
+      "source.acknowledge",
+    ],
+    [
+      () => serveSource({ pull, watermarks: 5 as never }, { address }),
+      "source.watermarks",
+    ],
+  ];
+  for (const [serve, field] of cases) {
+    const error = await rejection(serve(), Code.InvalidArgument);
+    assertEquals(error.details[0]?.field, field);
   }
 });
 

@@ -19,6 +19,10 @@ Deno.test("resolveRpcServerOptions() bounds messages, calls and connections by d
   });
 });
 
+const folder = new URL("../../fixtures/tls/", import.meta.url);
+const cert = Deno.readTextFileSync(new URL("server.pem", folder));
+const key = Deno.readTextFileSync(new URL("server.key", folder));
+
 Deno.test("resolveRpcServerOptions() names the option that is out of range", () => {
   const cases: [RpcServerOptions, string][] = [
     [{ messageBytesMax: 0 }, "messageBytesMax"],
@@ -27,6 +31,11 @@ Deno.test("resolveRpcServerOptions() names the option that is out of range", () 
     [{ keepaliveTimeMs: NaN }, "keepaliveTimeMs"],
     [{ keepaliveTimeoutMs: Infinity }, "keepaliveTimeoutMs"],
     [{ tls: { cert: "", key: "x" } }, "tls.cert"],
+    [{ tls: { cert: "x", key: "x" } }, "tls.cert"],
+    [{ tls: { cert, key: "x" } }, "tls.key"],
+    [{ tls: { cert, key, clientCa: "" } }, "tls.clientCa"],
+    // Plaintext instead would be a bad surprise.
+    [{ tls: null as never }, "tls"],
   ];
   for (const [options, field] of cases) {
     const error = assertThrows(
