@@ -244,3 +244,8 @@ export const snapshotBytesPerSecondMax = 64 * 1024 * 1024;
 export const snapshotStallMs = 10_000;
 /** Transfers of a snapshot in a row that brought nothing; after these Raft is told that it failed. */
 export const snapshotAttempts = 5;
+
+/** Points of an instance on the ring of consistent hashing, for each unit of its weight. */
+export const ringPointsPerWeight = 100;
+/** A larger weight counts as this on the ring. */
+export const ringWeightMax = 32;
