@@ -109,35 +109,33 @@ function fillByPreference(shares: readonly Share[], free: Set<number>): void {
   }
 }
 
-/** What a member has in a group at a generation. */
-export interface HeldPartitions {
-  readonly generation: number;
-  readonly partitions: readonly number[];
-}
-
 /** What a member is to be told, in this order: give up, then take over. */
 export interface PartitionMoves {
   readonly revoke: readonly number[];
   readonly assign: readonly number[];
 }
 
-/**
- * What leads a member from what it was last told to what it is to have. A member that was told
- * nothing is told to give up all that is not its own, so that one that was told by another node,
- * before that died, ends with the same.
- */
+/** What leads a member from the partitions that it was told of to those that it is to have. */
 export function partitionMoves(
-  told: HeldPartitions | undefined,
-  held: HeldPartitions,
+  told: readonly number[],
+  held: readonly number[],
+): PartitionMoves {
+  const before = new Set(told);
+  const after = new Set(held);
+  return {
+    revoke: told.filter((partition) => !after.has(partition)),
+    assign: held.filter((partition) => !before.has(partition)),
+  };
+}
+
+/**
+ * What to tell a member of whom it is not known what it was told, since another node told it: to
+ * give up all that is not its own.
+ */
+export function partitionMovesOfUnknown(
+  held: readonly number[],
   partitions: number,
 ): PartitionMoves {
-  const own = new Set(held.partitions);
-  const before = told
-    ? told.partitions
-    : Array.from({ length: partitions }, (_, i) => i);
-  const had = new Set(told?.partitions);
-  return {
-    revoke: before.filter((partition) => !own.has(partition)),
-    assign: held.partitions.filter((partition) => !had.has(partition)),
-  };
+  const all = Array.from({ length: partitions }, (_, i) => i);
+  return { revoke: partitionMoves(all, held).revoke, assign: held };
 }
