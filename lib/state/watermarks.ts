@@ -156,22 +156,25 @@ export class Watermarks implements Aggregate, WatermarksView {
     return true;
   }
 
-  /** Puts the fresh row in place of the known one, unless its time is lower. */
+  /** Puts the fresh row in place of the known one: time and position rise each for itself. */
   #raise(sourceId: string, partition: number): "raised" | "same" | "lower" {
     const table = this.#tables.get(sourceId);
-    let raised = true;
+    let result: "raised" | "same" = "raised";
     if (table?.get(partition, known)) {
-      const order = compareTimes(fresh, known);
-      if (order < 0) return "lower";
-      // The position goes with the time, and does not fall either.
-      if (compareUint64(fresh, known, positionAt) < 0) {
-        fresh.set(known.subarray(positionAt, positionAt + 2), positionAt);
+      const time = compareTimes(fresh, known);
+      const position = compareUint64(fresh, known, positionAt);
+      if (time <= 0 && position <= 0) {
+        if (time < 0 || position < 0) return "lower";
+        // It is reported all the same: its partition is active.
+        result = "same";
       }
-      raised = order > 0 || compareUint64(fresh, known, positionAt) > 0;
+      if (time < 0) fresh.set(known.subarray(secondsAt, positionAt), secondsAt);
+      if (position < 0) {
+        fresh.set(known.subarray(positionAt, reportedAt), positionAt);
+      }
     } else this.#size++;
-    // Also one that is not raised was reported: its partition is active.
     this.#writable(sourceId, table).set(partition, fresh);
-    return raised ? "raised" : "same";
+    return result;
   }
 
   #writable(

@@ -24,8 +24,8 @@ Deno.test("Watermarks only rise; a lower one is named and changes nothing", () =
   raise(machine, { position: 7n, ...at(100n, 5) });
   const { answer, events } = raise(
     machine,
-    { position: 9n, ...at(100n, 4) },
-    { position: 9n, ...at(99n, 999_999_999) },
+    { position: 7n, ...at(100n, 4) },
+    { position: 6n, ...at(99n, 999_999_999) },
     { position: 7n, ...at(100n, 5) },
     { partition: 1, ...at(1n) },
     { position: 3n, ...at(100n, 6) },
@@ -43,6 +43,10 @@ Deno.test("Watermarks only rise; a lower one is named and changes nothing", () =
     timestamp: { seconds: 100n, nanos: 6 },
     reportedAtMs: machine.atMs,
   });
+  // Nor the time with a rising position.
+  raise(machine, { position: 8n, ...at(1n) });
+  const { position, timestamp } = machine.state.watermarks.get("a", 0)!;
+  assertEquals([position, timestamp.seconds], [8n, 100n]);
   assertEquals(machine.state.watermarks.get("a", 2), undefined);
   assertEquals(machine.state.watermarks.get("b", 0), undefined);
   assertEquals(machine.state.watermarks.size, 2);
