@@ -244,32 +244,19 @@ export const snapshotBytesPerSecondMax = 64 * 1024 * 1024;
 export const snapshotStallMs = 10_000;
 /** Transfers of a snapshot in a row that brought nothing; after these Raft is told that it failed. */
 export const snapshotAttempts = 5;
-
-/** Points of an instance on the ring of consistent hashing, for each unit of its weight. */
-export const ringPointsPerWeight = 100;
-/** A larger weight counts as this on the ring. */
-export const ringWeightMax = 32;
-
-/** Groups that have members; one more is ResourceExhausted. */
-export const groupsMax = 10_000;
-/** Members of a group; one more is ResourceExhausted. */
-export const groupMembersMax = 10_000;
-/** Partitions of a group whose stage does not say how many lanes it has. */
-export const groupPartitions = 16;
-/** Partitions of a group; a larger parallelism counts as this. */
-export const groupPartitionsMax = 10_000;
-
-/** Partitions with a watermark, over all sources; one more is ResourceExhausted. */
-export const watermarksMax = 1_000_000;
-/** Data of one checkpoint; more is InvalidArgument. */
-export const checkpointBytesMax = 1024 * 1024;
-/** Data of all checkpoints; more is ResourceExhausted. */
-export const checkpointBytesTotalMax = 512 * 1024 * 1024;
-/** Positions that belong to one checkpoint; more are InvalidArgument. */
-export const checkpointOffsetsMax = 65_536;
-/** Sidecars registered at one time; one more is ResourceExhausted. */
-export const sidecarsMax = 100_000;
-/** Services of one sidecar; more are InvalidArgument. */
-export const sidecarServicesMax = 256;
-/** Nodes of the router; one more is ResourceExhausted. */
-export const routerNodesMax = 1_000;
+/**
+ * Bounds of Deno KV: bytes of a value, and bytes, writes and bytes a key is reckoned at of a commit.
+ * Each a little below what it refuses (65,536; 819,200; 1,000), since it counts its own framing too.
+ */
+export const kvValueBytesMax = 60_000;
+export const kvCommitBytesMax = 780_000;
+export const kvCommitMutationsMax = 900;
+export const kvKeyBytes = 64;
+/** Entries put into one value of the log; a larger entry takes several values. */
+export const logBlockBytesMax = kvValueBytesMax;
+/** A snapshot being saved pauses after this many chunks, for this long, so that appends stay fast. */
+export const snapshotChunksPerPause = 2;
+export const snapshotPauseMs = 5;
+/** Writes of one commit that deletes what is no longer needed, and the bytes these free. */
+export const dropWritesMax = 250;
+export const dropBytesMax = 512 * 1024;

@@ -4,19 +4,38 @@
  */
 import { invariant } from "../invariant.ts";
 import { entriesBytes } from "../raft/entry_size.ts";
-import { MemoryStorage } from "../raft/memory_storage.ts";
+import { emptySnapshot, MemoryStorage } from "../raft/memory_storage.ts";
 import type { Entry, HardState, Snapshot, StorageView } from "../raft/types.ts";
 import { encodeManifest } from "./manifest.ts";
+import type { StateRecord } from "./state_record.ts";
 import type { PersistJob, SnapshotManifest } from "./store.ts";
 
 /** The log, the hard state and the live snapshot's manifest. */
 export class LogMirror {
-  readonly #storage: MemoryStorage;
+  #storage: MemoryStorage;
   #bytes = 0;
 
   /** Starts with nothing but, if there is one, a snapshot. */
   constructor(manifest: SnapshotManifest | undefined) {
     this.#storage = new MemoryStorage(manifest && asSnapshot(manifest));
+  }
+
+  /** What was read from a disk. */
+  static of(
+    state: StateRecord,
+    manifest: SnapshotManifest | undefined,
+    entries: readonly Entry[],
+  ): LogMirror {
+    const { firstIndex, baseTerm: term, vote, commit } = state;
+    const mirror = new LogMirror(undefined);
+    if (firstIndex > 1) {
+      const base = { ...emptySnapshot, index: firstIndex - 1, term };
+      mirror.#storage = new MemoryStorage(base);
+    }
+    mirror.#replace(entries);
+    if (manifest) mirror.saved(manifest, firstIndex);
+    mirror.#storage.setHardState({ term: state.term, vote, commit });
+    return mirror;
   }
 
   get view(): StorageView {
@@ -59,16 +78,37 @@ export class LogMirror {
       "entries are stored out of order",
     );
     const last = entries.length > 0 ? first + entries.length - 1 : base;
+    const { term, commit } = hardState ?? this.hardState;
     invariant(
-      (hardState ?? this.hardState).commit <= last,
+      commit <= last,
       "a commit index is stored that is past the end of the log",
     );
+    let before = snapshot ? snapshot.term : this.#storage.term(first - 1);
+    for (const entry of entries) {
+      invariant(
+        entry.term >= before && entry.term <= term,
+        "an entry is stored whose term fits neither the one before nor the current one",
+      );
+      before = entry.term;
+    }
   }
 
   apply({ hardState, entries, snapshot }: PersistJob): void {
     if (snapshot) this.#install(snapshot);
-    if (entries.length > 0) this.#replace(entries);
+    this.#replace(entries);
     if (hardState) this.#storage.setHardState(hardState);
+  }
+
+  /** What only a bug of the owner can break in a snapshot of the own state machine. */
+  checkSaved(
+    { index, term }: Pick<SnapshotManifest, "index" | "term">,
+    firstIndex: number,
+  ): void {
+    invariant(
+      index <= this.hardState.commit && term === this.#storage.term(index) &&
+        firstIndex <= index + 1,
+      "a snapshot is saved that does not fit the log",
+    );
   }
 
   /** The state machine's own snapshot is live, and the log starts at `firstIndex`. */
@@ -93,10 +133,8 @@ export class LogMirror {
   }
 
   #replace(entries: readonly Entry[]): void {
-    const replaced = this.entries(
-      entries[0]!.index,
-      this.#storage.lastIndex() + 1,
-    );
+    const end = this.#storage.lastIndex() + 1;
+    const replaced = this.entries(entries[0]?.index ?? end, end);
     this.#bytes += entriesBytes(entries) - entriesBytes(replaced);
     this.#storage.append(entries);
   }

@@ -101,6 +101,7 @@ export class MemoryStore implements RaftStore {
         shelf.remove(id);
         throw overtaken(at.index, mirror.snapshotIndex);
       }
+      mirror.checkSaved(manifest, firstIndex);
       mirror.saved(manifest, firstIndex);
       this.#disk.live = { id, manifest };
       if (live) shelf.remove(live.id);

@@ -42,6 +42,11 @@ export function seal(writer: WireWriter): Uint8Array {
   return sealed;
 }
 
+/** The checksum that a sealed record bears. */
+export function sealOf(sealed: Uint8Array): number {
+  return new DataView(sealed.buffer, sealed.byteOffset).getUint32(0, true);
+}
+
 /** What `read` makes of the body of a sealed record; RecordError when it is not one of `kind`. */
 export function unseal<T>(
   kind: RecordKind,
@@ -49,8 +54,7 @@ export function unseal<T>(
   read: (body: WireReader) => T,
 ): T {
   if (sealed.length < sealBytes) throw new RecordError("is cut off");
-  const view = new DataView(sealed.buffer, sealed.byteOffset);
-  if (view.getUint32(0, true) !== crc32c(sealed.subarray(4))) {
+  if (sealOf(sealed) !== crc32c(sealed.subarray(4))) {
     throw new RecordError("has a wrong checksum");
   }
   if (sealed[4] !== kind) throw new RecordError("is a value of another kind");
@@ -70,4 +74,23 @@ export function readInteger(body: WireReader): number {
   body.varint();
   if (body.high > 0x1f_ffff) throw new RecordError("has a number over 2^53");
   return body.high * 0x1_0000_0000 + body.low;
+}
+
+/** The value as bytes, which is all that was ever written. */
+export function bytesOf(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new RecordError("is no bytes");
+}
+
+/** The parts of a value that took several. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const size = parts.reduce((sum, { length }) => sum + length, 0);
+  const whole = new Uint8Array(size);
+  let end = 0;
+  for (const part of parts) {
+    whole.set(part, end);
+    end += part.length;
+  }
+  return whole;
 }

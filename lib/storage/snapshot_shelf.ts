@@ -2,6 +2,7 @@
  * Where the chunks of snapshots are put, whole snapshots side by side by number. A snapshot on the
  * shelf means nothing until a store makes it the live one; what is not live may be dropped.
  */
+import type { Pace } from "./pace.ts";
 import { SnapshotTally } from "./snapshot_tally.ts";
 
 /** Snapshots by number, chunks in order. */
@@ -14,11 +15,15 @@ export interface SnapshotShelf {
   drop(id: number): Promise<void>;
 }
 
-/** Puts `chunks` there as snapshot `id`. What was written is dropped when a chunk cannot be drawn. */
+/**
+ * Puts `chunks` there as snapshot `id`, as slowly as `pace` says. What was written is dropped when a
+ * chunk cannot be drawn.
+ */
 export async function shelve(
   shelf: SnapshotShelf,
   id: number,
   chunks: Iterable<Uint8Array>,
+  pace?: Pace,
 ): Promise<SnapshotTally> {
   const tally = new SnapshotTally();
   const source = chunks[Symbol.iterator]();
@@ -27,6 +32,7 @@ export async function shelve(
     if (data === undefined) return tally;
     await shelf.write(id, tally.chunks, data);
     tally.add(data);
+    await pace?.step();
   }
 }
 

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { serviceCharsMax } from "../../../lib/limits.ts";
 import {
-  badSize,
+  badHealth,
   checkedService,
   healthInForm,
 } from "../../../lib/state/service_rules.ts";
@@ -72,8 +72,9 @@ Deno.test("checkedService() names the field that breaks a rule", () => {
   assert("refusal" in result);
 });
 
-Deno.test("badSize() bounds what is said in all", () => {
-  const of = (message: string) => badSize("health", { message });
+Deno.test("badHealth() bounds what a health says", () => {
+  const of = (message: string) =>
+    badHealth({ status: HealthStatus.Healthy, message, components: {} });
   assertEquals(of("fine"), undefined);
   assertEquals(of("x".repeat(serviceCharsMax))?.refusal.field, "health");
 });

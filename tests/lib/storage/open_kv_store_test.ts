@@ -1,0 +1,200 @@
+/** A data directory that does not fit is refused with one sentence; two owners cannot both go on. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Code, ConveyorError } from "../../../lib/errors.ts";
+import { memoryDirectory } from "../../fixtures/memory_directory.ts";
+import { encodeIdentity } from "../../../lib/storage/identity.ts";
+import { openKvStore } from "../../../lib/storage/open_kv_store.ts";
+import { openStore } from "../../../lib/storage/open_store.ts";
+import {
+  StorageError,
+  type StorageFault,
+} from "../../../lib/storage/storage_error.ts";
+import { confOf, entry, fill, run, save } from "../../fixtures/store_jobs.ts";
+
+const identity = { clusterId: "test", nodeId: 1 };
+
+async function inDirectory(
+  body: (directory: string) => Promise<void>,
+): Promise<void> {
+  const directory = await memoryDirectory();
+  try {
+    await body(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** The refusal of the directory, twice: it must not have changed by the first. */
+async function refusal(
+  directory: string,
+  fault: StorageFault,
+): Promise<string> {
+  const open = async (): Promise<void> => {
+    await (await openKvStore({ directory, identity })).close();
+  };
+  const once = await assertRejects(open, StorageError);
+  const twice = await assertRejects(open, StorageError);
+  assertEquals([once.fault, twice.fault], [fault, fault], once.message);
+  assertEquals(once.message, twice.message);
+  assert(once.needsOperator);
+  const place = `Cannot use data directory ${JSON.stringify(directory)}`;
+  assert(once.message.startsWith(place), once.message);
+  return once.message;
+}
+
+async function write(directory: string, incarnations: number): Promise<void> {
+  for (let times = 0; times < incarnations; times++) {
+    await using store = await openKvStore({ directory, identity });
+    await run(store, { entries: [entry(store.view.lastIndex() + 1, 1)] });
+  }
+}
+
+Deno.test("openKvStore() makes the directory, and refuses one whose store is open here", async () => {
+  await inDirectory(async (parent) => {
+    const directory = `${parent}/a/b`;
+    {
+      await using store = await openKvStore({ directory, identity });
+      const said = await refusal(directory, "locked");
+      assert(said.includes(`process ${Deno.pid} has it`), said);
+      await run(store, { entries: [entry(1, 1)] });
+    }
+    await using store = await openKvStore({ directory, identity });
+    assertEquals(store.view.lastIndex(), 1);
+  });
+});
+
+Deno.test("openKvStore() refuses a path that is a file", async () => {
+  await inDirectory(async (directory) => {
+    const path = `${directory}/file`;
+    await Deno.writeTextFile(path, "");
+    await refusal(path, "unusable");
+  });
+});
+
+Deno.test("openKvStore() refuses options of the wrong kind by name", async () => {
+  for (const directory of ["", 7 as unknown as string]) {
+    const error = await assertRejects(
+      () => openKvStore({ directory, identity }),
+      ConveyorError,
+    );
+    assertEquals(error.code, Code.InvalidArgument);
+    assertEquals(error.details[0]?.field, "directory");
+  }
+});
+
+Deno.test("openKvStore() refuses a file that is no database, and one that is gone", async () => {
+  await inDirectory(async (directory) => {
+    await write(directory, 2);
+    const file = `${directory}/raft.kv`;
+    await Deno.writeFile(file, fill(8_192));
+    const said = await refusal(directory, "corrupt");
+    assert(said.includes("raft.kv cannot be opened"), said);
+    await Deno.remove(file);
+    const gone = await refusal(directory, "corrupt");
+    assert(gone.includes("is empty, but was opened 2 times"), gone);
+  });
+});
+
+Deno.test("openKvStore() refuses an older copy of the file put in its place", async () => {
+  await inDirectory(async (directory) => {
+    await write(directory, 1);
+    const file = `${directory}/raft.kv`;
+    const copy = await Deno.readFile(file);
+    await write(directory, 2);
+    await Deno.writeFile(file, copy);
+    const said = await refusal(directory, "corrupt");
+    assert(said.includes("opened 3 times and knows of 1"), said);
+  });
+});
+
+Deno.test("openKvStore() refuses a damaged note, and does without one", async () => {
+  await inDirectory(async (directory) => {
+    await write(directory, 1);
+    const note = `${directory}/opened`;
+    assertEquals(await Deno.readTextFile(note), "1\n");
+    for (const text of ["", "1", "-1\n", "x\n", "99999999999999999999\n"]) {
+      await Deno.writeTextFile(note, text);
+      await refusal(directory, "corrupt");
+    }
+    await Deno.remove(note);
+    await write(directory, 1);
+    assertEquals(await Deno.readTextFile(note), "2\n");
+  });
+});
+
+Deno.test("openKvStore() refuses a store of a newer format", async () => {
+  await inDirectory(async (directory) => {
+    await write(directory, 1);
+    const kv = await Deno.openKv(`${directory}/raft.kv`);
+    const newer = encodeIdentity({ ...identity, format: 2, incarnation: 1 });
+    await kv.set(["m", "id"], newer);
+    kv.close();
+    const said = await refusal(directory, "newerFormat");
+    assert(said.includes("in format 2, and this one knows up to 1"), said);
+  });
+});
+
+Deno.test("openKvStore() refuses or reads whole what a byte of the file was flipped in", async () => {
+  await inDirectory(async (directory) => {
+    {
+      await using store = await openKvStore({
+        directory,
+        identity,
+        first: { confState: confOf(1), chunks: [fill(9_000)] },
+      });
+      for (let index = 2; index < 40; index++) {
+        await run(store, { entries: [entry(index, 1, fill(300, index))] });
+      }
+    }
+    const file = `${directory}/raft.kv`;
+    const bytes = await Deno.readFile(file);
+    let refused = 0;
+    for (let at = 17; at < bytes.length; at += Math.ceil(bytes.length / 40)) {
+      const damaged = bytes.slice();
+      damaged[at]! ^= 0x10;
+      await Deno.writeFile(file, damaged);
+      await Deno.remove(`${directory}/opened`).catch(() => {});
+      try {
+        await using store = await openKvStore({ directory, identity });
+        const found = store.view.entries(2, 40, Infinity);
+        assertEquals(found.length, 38, `byte ${at}`);
+        for (const { index, data } of found) {
+          assertEquals(data, fill(300, index), `byte ${at}`);
+        }
+      } catch (error) {
+        assert(error instanceof StorageError, `byte ${at}: ${error}`);
+        assertEquals(error.fault, "corrupt", error.message);
+        refused++;
+      }
+    }
+    assert(refused > 5, `only ${refused} were refused`);
+  });
+});
+
+Deno.test("KvStore stops when another process has written to its file", async () => {
+  await inDirectory(async (directory) => {
+    // Past the lock, as on a file system that has none.
+    const open = async () =>
+      openStore(await Deno.openKv(`${directory}/raft.kv`), { identity });
+    await using one = await open();
+    await run(one, {
+      hardState: { term: 1, vote: 1, commit: 0 },
+      entries: [entry(1, 1)],
+    });
+    await using two = await open();
+    await run(two, { hardState: { term: 2, vote: 2, commit: 1 } });
+    const lost = await assertRejects(
+      () => run(one, { hardState: { term: 2, vote: 1, commit: 1 } }),
+      StorageError,
+    );
+    assertEquals(lost.fault, "fenced");
+    assertEquals(
+      await assertRejects(() => run(one, { entries: [entry(2, 1)] })),
+      lost,
+    );
+    assertEquals(await assertRejects(() => save(one, 1, 2, [fill(1)])), lost);
+    assertEquals(one.view.lastIndex(), 1);
+    await run(two, { entries: [entry(2, 2)] });
+    assertEquals(two.view.initialState().hardState.vote, 2);
+  });
+});
