@@ -231,9 +231,12 @@ export const peerDeadMs = 1_000;
 /** Pause before a peer is dialled again: first, and largest. */
 export const peerBackoffMs = 25;
 export const peerBackoffMsMax = 1_000;
-/** Time until a dialled peer must have answered: first, and largest, as it stays silent. */
+/**
+ * Time until a dialled peer must have answered, or else is dialled anew: first, and largest. It is
+ * long, because grpc-js keeps the socket of an attempt that was given up for as long as the peer does.
+ */
 export const peerDialTimeoutMs = 1_000;
-export const peerDialTimeoutMsMax = 30_000;
+export const peerDialTimeoutMsMax = 5 * 60_000;
 /** Node ids whose last incarnation is remembered; the one heard longest ago is forgotten. */
 export const knownPeersMax = 1_000;
 /** Reasons of refusals that are remembered so as to be logged once; the oldest is forgotten. */

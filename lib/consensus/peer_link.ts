@@ -5,7 +5,6 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { backoffMs } from "../delivery/retry.ts";
-import { systemClock } from "../clock.ts";
 import { Code, type ConveyorError } from "../errors.ts";
 import {
   peerBackoffMs,
@@ -45,7 +44,8 @@ export class PeerLink {
   readonly #queue = new SendQueue();
   readonly #running: Promise<void>;
   #stream: PeerStream | undefined;
-  #dialledMs = 0;
+  /** Whether the dialled peer is silent for so long that what is sent would come too late. */
+  #late = false;
   #pause: AbortController | undefined;
   #hurry = false;
   #closed = false;
@@ -70,7 +70,7 @@ export class PeerLink {
   }
 
   send(message: Message): void {
-    if (!this.#stream) this.#lose("broken");
+    if (!this.#stream || this.#late) this.#lose("broken");
     else if (this.#queue.push(message)) this.#stream.wake();
     else this.#lose("queueFull");
   }
@@ -78,9 +78,9 @@ export class PeerLink {
   /** The peer has just opened a stream to this node: now is the time to dial it. */
   heard(): void {
     if (this.#pause) this.#pause.abort();
-    else if (this.#stream && !this.#stream.up && this.#dialIsStuck()) {
+    else if (this.#late) {
       this.#hurry = true;
-      this.#stream.end("the peer was heard meanwhile");
+      this.#stream?.end("the peer was heard meanwhile");
     }
   }
 
@@ -109,29 +109,33 @@ export class PeerLink {
     stream: PeerStream,
     failures: number,
   ): Promise<ConveyorError> {
-    this.#dialledMs = systemClock.monotonicMs();
     const timeoutMs = Math.min(
       peerDialTimeoutMs * 2 ** failures,
       peerDialTimeoutMsMax,
     );
+    const lateTimer = setTimeout(() => {
+      this.#late = true;
+      this.#queue.clear();
+      this.#lose("broken");
+    }, peerDialTimeoutMs);
     const timer = setTimeout(
       () => stream.end(`no answer within ${timeoutMs} ms`),
       timeoutMs,
     );
+    const answered = (): void => {
+      clearTimeout(timer);
+      clearTimeout(lateTimer);
+      this.#late = false;
+    };
     try {
       return await stream.run(() => {
-        clearTimeout(timer);
+        answered();
         this.#reason = "";
         log.info("Connected to peer", this.#fields());
       });
     } finally {
-      clearTimeout(timer);
+      answered();
     }
-  }
-
-  /** Whether it goes on for so long that a new attempt will sooner succeed. */
-  #dialIsStuck(): boolean {
-    return systemClock.monotonicMs() - this.#dialledMs >= peerDialTimeoutMs;
   }
 
   async #wait(failures: number): Promise<void> {

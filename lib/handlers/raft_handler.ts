@@ -42,7 +42,7 @@ export class RaftHandler implements Handlers<RaftTransportMethods> {
     let place: Place | undefined;
     try {
       const { hello, messages } = readFrame(await first(reading));
-      if (!hello || messages.length > 0) throw notAHello();
+      if (!hello || messages.length > 0) throw notAHello("messages");
       from = nameOf(hello);
       place = this.#gate.admit(hello, "messages");
       this.#refusals.forget(from);
@@ -69,7 +69,7 @@ export class RaftHandler implements Handlers<RaftTransportMethods> {
     let place: Place | undefined;
     try {
       const header = readSnapshotFrame(await first(reading));
-      if (header.kind !== "header") throw notAHello();
+      if (header.kind !== "header") throw notAHello("a chunk");
       const { hello, message } = header;
       from = nameOf(hello);
       place = this.#gate.admit(hello, "snapshot");
@@ -122,8 +122,8 @@ async function first<T>(reading: AsyncIterator<T>): Promise<T> {
   );
 }
 
-function notAHello(): ConveyorError {
-  return invalidArgument("frame", "must say first who sends", "another");
+function notAHello(found: string): ConveyorError {
+  return invalidArgument("frame", "must say first who sends", found);
 }
 
 function checkParties(

@@ -4,7 +4,7 @@
  */
 import { Code, ConveyorError } from "../errors.ts";
 import { refusalsRememberedMax } from "../limits.ts";
-import { log } from "../log.ts";
+import { type Log, log } from "../log.ts";
 
 /** Ends of streams that are nobody's fault. */
 const ordinary: readonly Code[] = [
@@ -17,7 +17,12 @@ const ordinary: readonly Code[] = [
 export class RefusalLog {
   /** By peer: reasons without their numbers. */
   readonly #logged = new Map<string, Set<string>>();
+  readonly #warn: Log["warn"];
   #count = 0;
+
+  constructor(warn: Log["warn"] = log.warn) {
+    this.#warn = warn;
+  }
 
   /** Logs the reason if it is one, and gives the error back. */
   note(peer: string, error: unknown): unknown {
@@ -32,7 +37,7 @@ export class RefusalLog {
     if (!reasons) this.#logged.set(peer, reasons = new Set());
     reasons.add(reason);
     this.#count++;
-    log.warn("Refused a peer", {
+    this.#warn("Refused a peer", {
       peer,
       code: Code[error.code],
       reason: error.message,

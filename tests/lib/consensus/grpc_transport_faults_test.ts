@@ -168,6 +168,34 @@ Deno.test(
 );
 
 Deno.test(
+  "a peer that takes connections and says nothing gets nothing late, and is dialled again when heard",
+  unchecked,
+  async () => {
+    await using one = await RaftPeer.start(1);
+    await using two = await RaftPeer.start(2);
+    await using proxy = new TcpProxy(portOf(two.url));
+    proxy.hold();
+    one.transport.setPeers(new Map([[2, proxy.url]]));
+    one.transport.send([heartbeat(1, 2, 1)]);
+    // Silent for the second time, and the attempt is not yet given up.
+    let before = Infinity;
+    await one.until(() => {
+      if (proxy.accepted === 1) before = one.count("unreachable");
+      return one.count("unreachable") > before + 1;
+    });
+    const { accepted } = proxy;
+    two.transport.setPeers(new Map([[1, one.url]]));
+    await one.until(() => one.admitted.length > 0);
+    proxy.release();
+    await two.until(() => two.admitted.some(({ stream }) => stream > 0));
+    assert(proxy.accepted > accepted);
+    one.transport.send([heartbeat(1, 2, 2)]);
+    await two.until(() => two.received.length > 0);
+    assertEquals(two.received, [heartbeat(1, 2, 2)]);
+  },
+);
+
+Deno.test(
   "damaged bytes on the way change nothing, and end the stream",
   unchecked,
   async () => {

@@ -107,6 +107,34 @@ Deno.test("GrpcTransport sends nothing to another node than the one it dials", a
   assertEquals(three.received, []);
 });
 
+Deno.test("GrpcTransport speaks TLS, and shows its certificate", async () => {
+  const pem = (name: string): string =>
+    Deno.readTextFileSync(
+      new URL(`../../fixtures/tls/${name}`, import.meta.url),
+    );
+  await using two = await RaftPeer.start(2, {
+    server: {
+      tls: {
+        cert: pem("server.pem"),
+        key: pem("server.key"),
+        clientCa: pem("ca.pem"),
+      },
+    },
+  });
+  const tls = {
+    ca: pem("ca.pem"),
+    cert: pem("client.pem"),
+    key: pem("client.key"),
+    serverName: "conveyor.test",
+  };
+  await using one = await RaftPeer.start(1, { transport: { tls } });
+  const url = two.url.replace("http:", "https:");
+  one.transport.setPeers(new Map([[2, url]]));
+  one.transport.send([heartbeat(1, 2, 1)]);
+  await two.until(() => two.received.length === 1);
+  assertEquals(one.told, []);
+});
+
 Deno.test("send() tells of a full queue once a turn, and loses nothing else", async () => {
   await using one = await RaftPeer.start(1);
   await using two = await RaftPeer.start(2);
