@@ -67,6 +67,10 @@ function deferMethod(
   session[method] = (...args: unknown[]): void => {
     if (session[flag]) return;
     pending = true;
+    // At once: a session that ends by itself meanwhile would never call back.
+    if (method === "close" && typeof args[0] === "function") {
+      session.once("close", args.shift() as () => void);
+    }
     setImmediate(() => {
       // Down before the method runs: with its flag up it would do nothing.
       pending = false;

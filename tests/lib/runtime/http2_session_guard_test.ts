@@ -84,6 +84,15 @@ Deno.test("installHttp2SessionGuard() closes a turn later and shows it at once",
   });
 });
 
+Deno.test("installHttp2SessionGuard() calls back when the session ends before its turn", async () => {
+  await withSessions(async (client) => {
+    const closed = new Promise<void>((resolve) => client.close(resolve));
+    // As the runtime ends a session whose socket is gone.
+    Object.getPrototypeOf(client).destroy.call(client);
+    await closed;
+  });
+});
+
 Deno.test("installHttp2SessionGuard() destroys with the error and the code it was given", async () => {
   await withSessions(async (client, peer) => {
     const failed = new Promise((resolve) => client.once("error", resolve));
