@@ -257,9 +257,12 @@ export const kvCommitMutationsMax = 900;
 export const kvKeyBytes = 64;
 /** Entries put into one value of the log; a larger entry takes several values. */
 export const logBlockBytesMax = kvValueBytesMax;
-/** A snapshot being saved pauses after this many chunks, for this long, so that appends stay fast. */
-export const snapshotChunksPerPause = 2;
-export const snapshotPauseMs = 5;
+/**
+ * Slow work on a disk (chunks of a snapshot, deletes) pauses after this many commits, for this long:
+ * what is urgent then waits as long as it does alone, but for one commit in a hundred.
+ */
+export const slowWritesPerPause = 2;
+export const slowWritePauseMs = 50;
 /** Writes of one commit that deletes what is no longer needed, and the bytes these free. */
 export const dropWritesMax = 250;
 export const dropBytesMax = 512 * 1024;

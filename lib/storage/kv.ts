@@ -1,6 +1,6 @@
 /**
  * The part of Deno KV that a store uses. A `Deno.Kv` is one; so is whatever a simulation puts in its
- * place, which is why nothing in a store waits for anything but these calls and the pause it is given.
+ * place, which is why nothing in a store waits for anything but these calls and the scheduler it is given.
  */
 
 /** A key and what is stored under it; both null when there is nothing. */

@@ -5,11 +5,12 @@
  */
 import { invariant } from "../invariant.ts";
 import { dropBytesMax, dropWritesMax, kvValueBytesMax } from "../limits.ts";
+import type { Scheduler } from "../scheduler.ts";
 import type { Kv, KvEntry } from "./kv.ts";
 import { KvBatch } from "./kv_batch.ts";
 import { chunkPartKey, chunkPrefix, manifestKey } from "./kv_keys.ts";
 import type { KvLine } from "./kv_line.ts";
-import { Pace, type Pause } from "./pace.ts";
+import { Pace } from "./pace.ts";
 import {
   bytesOf,
   joinBytes,
@@ -36,7 +37,7 @@ interface Shelved {
 export class KvChunks implements SnapshotShelf {
   readonly #kv: Kv;
   readonly #line: KvLine;
-  readonly #pause: Pause;
+  readonly #scheduler: Scheduler;
   readonly #shelved = new Map<number, Shelved>();
   #last: number;
   /** Called when a reader is done: drops wait for the last one. */
@@ -47,12 +48,12 @@ export class KvChunks implements SnapshotShelf {
   constructor(
     kv: Kv,
     line: KvLine,
-    pause: Pause,
+    scheduler: Scheduler,
     live: { readonly id: number; readonly parts: number[] } | undefined,
   ) {
     this.#kv = kv;
     this.#line = line;
-    this.#pause = pause;
+    this.#scheduler = scheduler;
     this.#last = live?.id ?? 0;
     if (live) this.#shelved.set(live.id, shelved(live.parts));
   }
@@ -81,7 +82,7 @@ export class KvChunks implements SnapshotShelf {
     while (entry.readers > 0 && !this.#closed) {
       await new Promise<void>((resolve) => this.#readerDone.push(resolve));
     }
-    const pace = new Pace(this.#pause);
+    const pace = new Pace(this.#scheduler);
     for (const batch of dropBatches(id, entry.parts)) {
       await this.#line.run("slow", () => this.#line.commit(batch));
       await pace.step();

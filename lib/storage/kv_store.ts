@@ -6,13 +6,14 @@
 import { Code, ConveyorError } from "../errors.ts";
 import { invariant } from "../invariant.ts";
 import type { Snapshot, StorageView } from "../raft/types.ts";
+import type { Scheduler } from "../scheduler.ts";
 import type { Kv } from "./kv.ts";
 import type { KvChunks } from "./kv_chunks.ts";
 import type { KvLine } from "./kv_line.ts";
 import type { KvLog, ShelvedSnapshot } from "./kv_log.ts";
 import type { LogMirror } from "./log_mirror.ts";
 import { merge, mergeable } from "./merged_job.ts";
-import { Pace, type Pause } from "./pace.ts";
+import { Pace } from "./pace.ts";
 import { RecordError } from "./record.ts";
 import { corrupt } from "./recovery.ts";
 import { SnapshotInbox } from "./snapshot_inbox.ts";
@@ -39,7 +40,7 @@ export interface KvStoreParts {
   readonly chunks: KvChunks;
   readonly mirror: LogMirror;
   readonly live: ShelvedSnapshot | undefined;
-  readonly pause: Pause;
+  readonly scheduler: Scheduler;
 }
 
 /** A job that waits for its turn. */
@@ -106,9 +107,9 @@ export class KvStore implements RaftStore {
     invariant(!this.#saving, "two snapshots are saved at once");
     this.#saving = true;
     try {
-      const { line, chunks: shelf, pause } = this.#parts;
+      const { line, chunks: shelf, scheduler } = this.#parts;
       const id = shelf.next();
-      const tally = await shelve(shelf, id, chunks, new Pace(pause));
+      const tally = await shelve(shelf, id, chunks, new Pace(scheduler));
       const manifest = tally.manifest(at);
       await line.run("slow", () => this.#switch({ id, manifest }, firstIndex));
       return manifest;
@@ -222,8 +223,8 @@ export class KvStore implements RaftStore {
   }
 
   async #dropBlocks(): Promise<void> {
-    const { line, log, pause } = this.#parts;
-    const pace = new Pace(pause);
+    const { line, log, scheduler } = this.#parts;
+    const pace = new Pace(scheduler);
     while (await line.run("slow", () => log.dropSome())) await pace.step();
   }
 

@@ -4,6 +4,7 @@
  */
 import { invariant } from "../invariant.ts";
 import { dropWritesMax } from "../limits.ts";
+import { type Scheduler, systemScheduler } from "../scheduler.ts";
 import type { Kv } from "./kv.ts";
 import { encodeIdentity, resolveIdentity, storeFormat } from "./identity.ts";
 import { firstHardState, shelveFirst } from "./first_snapshot.ts";
@@ -15,7 +16,6 @@ import { KvLog } from "./kv_log.ts";
 import { KvStore } from "./kv_store.ts";
 import { LogMirror } from "./log_mirror.ts";
 import { encodeManifest } from "./manifest.ts";
-import { machinePause, type Pause } from "./pace.ts";
 import { corrupt, recover, type Recovered } from "./recovery.ts";
 import { emptyState, encodeState } from "./state_record.ts";
 import type { FirstSnapshot, NodeIdentity } from "./store.ts";
@@ -29,8 +29,8 @@ export interface OpenStoreOptions {
   readonly place?: string;
   /** An incarnation that this store is known to have reached: less means it was set back. @default 0 */
   readonly incarnationSeen?: number;
-  /** How slow work waits between its steps. @default a timer of the machine */
-  readonly pause?: Pause;
+  /** Where slow work waits between its steps. @default the event loop of the process */
+  readonly scheduler?: Scheduler;
 }
 
 /** The store in `kv`, which it owns from then on and closes. StorageError when it cannot be used. */
@@ -40,14 +40,14 @@ export async function openStore(
 ): Promise<KvStore> {
   const place = options.place ?? "the store";
   const identity = resolveIdentity(options.identity);
-  const pause = options.pause ?? machinePause;
+  const scheduler = options.scheduler ?? systemScheduler;
   const seen = options.incarnationSeen ?? 0;
   let found = await recover(kv, place, identity);
   if (found.kind === "new") {
     if (seen > 0) {
       throw corrupt(place, `it is empty, but was opened ${seen} times`);
     }
-    await setUp(kv, identity, options.first, found.leftovers, pause);
+    await setUp(kv, identity, options.first, found.leftovers, scheduler);
     found = await recover(kv, place, identity);
   }
   invariant(found.kind === "whole", "a store is not there that was set up");
@@ -56,7 +56,7 @@ export async function openStore(
     const what = `it was opened ${seen} times and knows of ${incarnation}`;
     throw corrupt(place, `${what}: an older copy of it was put in its place`);
   }
-  return await takeOver(kv, place, identity, found, pause);
+  return await takeOver(kv, place, identity, found, scheduler);
 }
 
 /** Writes what a new store starts from. Until the last commit it counts as never set up. */
@@ -65,7 +65,7 @@ async function setUp(
   identity: NodeIdentity,
   first: FirstSnapshot | undefined,
   leftovers: readonly Deno.KvKey[],
-  pause: Pause,
+  scheduler: Scheduler,
 ): Promise<void> {
   const line = new KvLine(kv, stateKey, null);
   await deleteAll(line, leftovers);
@@ -75,7 +75,7 @@ async function setUp(
     const mark = new KvBatch();
     mark.set(setUpKey, new Uint8Array(0));
     await line.commit(mark);
-    const chunks = new KvChunks(kv, line, pause, undefined);
+    const chunks = new KvChunks(kv, line, scheduler, undefined);
     const id = chunks.next();
     const manifest = await shelveFirst(chunks, id, first);
     state = {
@@ -104,7 +104,7 @@ async function takeOver(
   place: string,
   identity: NodeIdentity,
   found: Recovered,
-  pause: Pause,
+  scheduler: Scheduler,
 ): Promise<KvStore> {
   const { state, snapshot } = found;
   const incarnation = found.identity.incarnation + 1;
@@ -123,10 +123,10 @@ async function takeOver(
     incarnation,
     line,
     log: new KvLog(line, mirror, state, found.blocks),
-    chunks: new KvChunks(kv, line, pause, snapshot),
+    chunks: new KvChunks(kv, line, scheduler, snapshot),
     mirror,
     live: snapshot,
-    pause,
+    scheduler,
   });
 }
 

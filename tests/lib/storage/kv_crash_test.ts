@@ -8,6 +8,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openStore } from "../../../lib/storage/open_store.ts";
 import { StorageError } from "../../../lib/storage/storage_error.ts";
 import type { RaftStore } from "../../../lib/storage/store.ts";
+import { noPause } from "../../fixtures/no_pause.ts";
 import { KvDouble } from "../../fixtures/kv_double.ts";
 import {
   confOf,
@@ -22,7 +23,7 @@ import { decodeManifest } from "../../../lib/storage/manifest.ts";
 
 const identity = { clusterId: "test", nodeId: 1 };
 const first = { confState: confOf(1), chunks: [fill(70_000), fill(10)] };
-const pause = (): Promise<void> => Promise.resolve();
+const scheduler = noPause;
 
 /** Where a store stands. */
 interface Standing {
@@ -81,7 +82,7 @@ async function scenario(
 }
 
 async function opened(kv: KvDouble): Promise<RaftStore> {
-  return await openStore(kv, { identity, first, pause });
+  return await openStore(kv, { identity, first, scheduler });
 }
 
 Deno.test("KvStore keeps what it acknowledged when it stops between any two commits", async () => {
@@ -170,7 +171,7 @@ Deno.test("KvStore shows a job once it is durable, and writes what waits in one 
 Deno.test("KvStore lets a job through between any two commits of a snapshot", async () => {
   const kv = await Deno.openKv(":memory:");
   const double = new KvDouble(kv);
-  const store = await openStore(double, { identity, first, pause });
+  const store = await openStore(double, { identity, first, scheduler });
   await run(store, { entries: [entry(2, 1)] });
   const begin = double.commits.length;
   let index = 2;
