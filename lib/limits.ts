@@ -266,3 +266,30 @@ export const slowWritePauseMs = 50;
 /** Writes of one commit that deletes what is no longer needed, and the bytes these free. */
 export const dropWritesMax = 250;
 export const dropBytesMax = 512 * 1024;
+
+/** Points of an instance on the ring of consistent hashing, for each unit of its weight. */
+export const ringPointsPerWeight = 100;
+/** A larger weight counts as this on the ring. */
+export const ringWeightMax = 32;
+/** Groups that have members; one more is ResourceExhausted. */
+export const groupsMax = 10_000;
+/** Members of a group; one more is ResourceExhausted. */
+export const groupMembersMax = 10_000;
+/** Partitions of a group whose stage does not say how many lanes it has. */
+export const groupPartitions = 16;
+/** Partitions of a group; a larger parallelism counts as this. */
+export const groupPartitionsMax = 10_000;
+/** Partitions with a watermark, over all sources; one more is ResourceExhausted. */
+export const watermarksMax = 1_000_000;
+/** Data of one checkpoint; more is InvalidArgument. */
+export const checkpointBytesMax = 1024 * 1024;
+/** Data of all checkpoints; more is ResourceExhausted. */
+export const checkpointBytesTotalMax = 512 * 1024 * 1024;
+/** Positions that belong to one checkpoint; more are InvalidArgument. */
+export const checkpointOffsetsMax = 65_536;
+/** Sidecars registered at one time; one more is ResourceExhausted. */
+export const sidecarsMax = 100_000;
+/** Services of one sidecar; more are InvalidArgument. */
+export const sidecarServicesMax = 256;
+/** Nodes of the router; one more is ResourceExhausted. */
+export const routerNodesMax = 1_000;

@@ -1,10 +1,13 @@
 /**
- * Which aggregate carries out which command. The table has an entry for every kind of command that
- * the wire knows, or this file does not compile.
+ * Which aggregate carries out which command, and what follows from it in the others. The table has
+ * an entry for every kind of command that the wire knows, or this file does not compile.
  */
 import { Code } from "../errors.ts";
-import type { Command, LeaseRef } from "../../proto/messages/state.ts";
-import { LeaseKind } from "../../proto/messages/state.ts";
+import {
+  type Command,
+  LeaseKind,
+  type LeaseRef,
+} from "../../proto/messages/state.ts";
 import { type CommandKind, decodeCommand } from "./command.ts";
 import { done, refuse } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -20,18 +23,39 @@ const reducers: {
   deletePipeline: ({ pipelines }, command) => pipelines.delete(command),
   setPipelineEnabled: ({ pipelines }, command, at) =>
     pipelines.setEnabled(command, at),
-  commitOffsets: ({ offsets }, command, at) => offsets.commit(command, at),
+  commitOffsets: ({ offsets, nodes }, command, at) =>
+    offsets.commit(command, at, (...claim) => nodes.owns(...claim)),
   registerService: ({ services }, command, at) =>
     services.register(command, at),
   deregisterService: ({ services }, command) => services.deregister(command),
   setServiceHealth: ({ services }, command) => services.setHealth(command),
   setServiceDraining: ({ services }, command) => services.setDraining(command),
-  expireLeases: (tables, { leases }) =>
-    eachLease(tables, leases, (holder, lease) => holder.expire(lease)),
-  reviveLeases: (tables, { leases }) =>
-    eachLease(tables, leases, (holder, lease) => holder.revive(lease)),
-  removeExpired: (tables, { leases }) =>
-    eachLease(tables, leases, (holder, lease) => holder.removeExpired(lease)),
+  expireLeases: (tables, { leases }, at) =>
+    eachLease(tables, leases, (holder, lease) => holder.expire(lease, at)),
+  reviveLeases: (tables, { leases }, at) =>
+    eachLease(tables, leases, (holder, lease) => holder.revive(lease, at)),
+  removeExpired: (tables, { leases }, at) =>
+    eachLease(
+      tables,
+      leases,
+      (holder, lease) => holder.removeExpired(lease, at),
+    ),
+  joinGroup: (tables, command, at) => tables.groups.join(command, at, tables),
+  leaveGroup: (tables, command, at) => tables.groups.leave(command, at, tables),
+  commitGroupOffsets: ({ groupOffsets, groups }, command, at) =>
+    groupOffsets.commit(command, at, groups),
+  raiseWatermarks: ({ watermarks }, command, at) =>
+    watermarks.raise(command, at),
+  saveCheckpoint: ({ checkpoints, services }, command, at) =>
+    checkpoints.save(command, at, services),
+  registerSidecar: ({ sidecars }, command, at) =>
+    sidecars.register(command, at),
+  deregisterSidecar: ({ sidecars }, command) => sidecars.deregister(command),
+  setSidecarHealth: ({ sidecars }, command) => sidecars.setHealth(command),
+  setSidecarDraining: ({ sidecars }, command) => sidecars.setDraining(command),
+  tellSidecar: ({ sidecars }, command) => sidecars.tell(command),
+  registerNode: ({ nodes }, command, at) => nodes.register(command, at),
+  deregisterNode: ({ nodes }, command, at) => nodes.deregister(command, at),
 };
 
 /** Carries out the command in `bytes`, or says why not. */
@@ -46,14 +70,41 @@ export function applyCommand(
   }
   const kind = Object.keys(command)[0] as CommandKind;
   const reduce = reducers[kind] as Reducer<unknown>;
-  return reduce(tables, command[kind], at);
+  const outcome = reduce(tables, command[kind], at);
+  return outcome.kind === "done" ? followed(tables, outcome, at) : outcome;
+}
+
+/** Shares out partitions and places stages anew where what happened asks for it. */
+function followed(
+  tables: Tables,
+  outcome: Extract<Outcome, { kind: "done" }>,
+  at: AppliedAt,
+): Outcome {
+  const { groups, assignments, pipelines, sidecars } = tables;
+  for (const event of outcome.events) {
+    groups.note(event, pipelines);
+    assignments.note(event, pipelines);
+  }
+  const regrouped = groups.settle(at, tables);
+  const placed = assignments.settle(at, pipelines, sidecars);
+  for (const event of outcome.events) {
+    if (event.kind !== "sidecarChanged") continue;
+    const { sidecarId, registrationId } = event.sidecar;
+    if (event.change === "removed") continue;
+    if (event.before?.registrationId === registrationId) continue;
+    // The answer of a registration tells what is to be run.
+    const told = assignments.versions(sidecarId);
+    sidecars.tell({ sidecarId, registrationId, told, toldDraining: false });
+  }
+  if (regrouped.length + placed.length === 0) return outcome;
+  return { ...outcome, events: [...outcome.events, ...regrouped, ...placed] };
 }
 
 /** What holds leases. */
 interface LeaseHolders {
-  expire(lease: LeaseRef): readonly StateEvent[];
-  revive(lease: LeaseRef): readonly StateEvent[];
-  removeExpired(lease: LeaseRef): readonly StateEvent[];
+  expire(lease: LeaseRef, at: AppliedAt): readonly StateEvent[];
+  revive(lease: LeaseRef, at: AppliedAt): readonly StateEvent[];
+  removeExpired(lease: LeaseRef, at: AppliedAt): readonly StateEvent[];
 }
 
 function eachLease(
@@ -70,5 +121,14 @@ function eachLease(
 
 /** Those of a kind that this version does not know hold no lease here. */
 function holdersOf(tables: Tables, kind: LeaseKind): LeaseHolders | undefined {
-  return kind === LeaseKind.Service ? tables.services : undefined;
+  switch (kind) {
+    case LeaseKind.Service:
+      return tables.services;
+    case LeaseKind.Sidecar:
+      return tables.sidecars;
+    case LeaseKind.Node:
+      return tables.nodes;
+    default:
+      return undefined;
+  }
 }

@@ -1,13 +1,11 @@
 /**
  * The offsets of sources: up to where every record of a partition is settled. They only rise; a
- * lower one is told to its proposer and changes nothing. One command raises many.
+ * lower one is told to its proposer and changes nothing. One command raises many. What a node pulled
+ * is raised only while it owns the partition.
  */
-import { Code } from "../errors.ts";
-import { partitionOffsetsMax } from "../limits.ts";
 import type {
   CommitOffsets,
   SnapshotEntry,
-  SourceOffsets,
 } from "../../proto/messages/state.ts";
 import {
   offsetEntries,
@@ -15,18 +13,30 @@ import {
   type PartitionOffset,
 } from "./offset_tables.ts";
 import type { PartitionTable } from "./partition_table.ts";
-import { badId, done, noRoomFor, refuse } from "./rules.ts";
+import {
+  badOffsets,
+  raiseOffsets,
+  type RaiseRequest,
+} from "./raise_offsets.ts";
+import { done } from "./rules.ts";
 import type {
   Aggregate,
   AppliedAt,
   Outcome,
-  Refused,
   SnapshotEntries,
   StateEvent,
 } from "./types.ts";
 
 /** Number of the field `offsets` of SnapshotEntry. */
 const entryField = 3;
+
+/** Whether a node owns a partition of a source at a generation. */
+export type Owns = (
+  nodeId: number,
+  generation: number,
+  sourceId: string,
+  partition: number,
+) => boolean;
 
 /** What may be asked of the offsets. */
 export interface OffsetsView {
@@ -54,35 +64,22 @@ export class Offsets implements Aggregate, OffsetsView {
     return this.#tables.list(sourceId);
   }
 
-  commit({ sources }: CommitOffsets, { atMs }: AppliedAt): Outcome {
-    for (const source of sources) {
-      const bad = badId("source_id", source.sourceId) ?? badColumns(source);
-      if (bad) return bad;
-    }
-    if (this.#wouldOverflow(sources)) {
-      return noRoomFor("partition", "partitions", partitionOffsetsMax);
-    }
+  commit(command: CommitOffsets, { atMs }: AppliedAt, owns: Owns): Outcome {
+    const { sources, nodeId } = command;
     const events: StateEvent[] = [];
-    const lower: number[] = [];
-    let position = 0;
-    for (const { sourceId, partitions, offsets } of sources) {
-      const raised: number[] = [];
-      for (let i = 0; i < partitions.length; i++, position++) {
-        const partition = partitions[i]!;
-        const result = this.#tables.raise(
-          sourceId,
-          partition,
-          offsets[i]!,
-          atMs,
-        );
-        if (result === "raised") raised.push(partition);
-        else if (result === "lower") lower.push(position);
-      }
-      if (raised.length > 0) {
-        events.push({ kind: "offsetsCommitted", sourceId, partitions: raised });
-      }
-    }
-    return done(events, { offsets: { lower } });
+    const request: RaiseRequest = {
+      tables: this.#tables,
+      sources,
+      atMs,
+      keyOf: (sourceId) => sourceId,
+      mayRaise: ({ sourceId, pullGeneration }, partition) =>
+        pullGeneration === 0 ||
+        owns(nodeId, pullGeneration, sourceId, partition),
+      raised: (sourceId, partitions) =>
+        events.push({ kind: "offsetsCommitted", sourceId, partitions }),
+    };
+    return badOffsets(request) ??
+      done(events, { offsets: raiseOffsets(request) });
   }
 
   freeze(epoch: number): SnapshotEntries {
@@ -94,18 +91,6 @@ export class Offsets implements Aggregate, OffsetsView {
     this.#tables.load(offsets.sourceId, offsets);
     return true;
   }
-
-  /** Counts exactly only when the bound is near: looking for each partition costs as much again. */
-  #wouldOverflow(sources: readonly SourceOffsets[]): boolean {
-    let more = 0;
-    for (const { partitions } of sources) more += partitions.length;
-    if (this.size + more <= partitionOffsetsMax) return false;
-    more = 0;
-    for (const { sourceId, partitions } of sources) {
-      more += this.#tables.missing(sourceId, partitions);
-    }
-    return this.size + more > partitionOffsetsMax;
-  }
 }
 
 function* entriesOf(
@@ -114,17 +99,4 @@ function* entriesOf(
   for (const [sourceId, table] of tables) {
     yield* offsetEntries(entryField, { sourceId, groupId: "" }, table);
   }
-}
-
-/** Each partition has an offset. */
-function badColumns(
-  { partitions, offsets }: Pick<SourceOffsets, "partitions" | "offsets">,
-): Refused | undefined {
-  if (partitions.length === offsets.length) return undefined;
-  return refuse(
-    Code.InvalidArgument,
-    "offsets",
-    `must have one entry for each of ${partitions.length} partitions`,
-    `${offsets.length} entries`,
-  );
 }

@@ -13,7 +13,9 @@ import type {
   SnapshotEntry,
   UpdatePipeline,
 } from "../../proto/messages/state.ts";
+import { NameIndex } from "./name_index.ts";
 import { OrderedTable } from "./ordered_table.ts";
+import { outlineOf, type StageOutline } from "./pipeline_outline.ts";
 import { badId, done, noRoomFor, notFound, refuse } from "./rules.ts";
 import type {
   Aggregate,
@@ -34,11 +36,17 @@ export interface PipelinesView {
   get(pipelineId: string): Readonly<Pipeline> | undefined;
   /** All pipelines, in order of their id. */
   list(): Readonly<Pipeline>[];
+  /** The stages of that id, in order of their pipelines' ids. */
+  stagesNamed(stageId: string): StageOutline[];
+  /** The enabled pipelines with a stage that selects a service of that name, in order of their id. */
+  using(service: string): Readonly<Pipeline>[];
 }
 
 /** The pipelines, by id. */
 export class Pipelines implements Aggregate, PipelinesView {
   readonly #table: OrderedTable<Readonly<Pipeline>> = new OrderedTable();
+  readonly #byStage: NameIndex = new NameIndex();
+  readonly #byService: NameIndex = new NameIndex();
 
   get size(): number {
     return this.#table.size;
@@ -50,6 +58,19 @@ export class Pipelines implements Aggregate, PipelinesView {
 
   list(): Readonly<Pipeline>[] {
     return [...this.#table.values()];
+  }
+
+  stagesNamed(stageId: string): StageOutline[] {
+    return this.#byStage.ids(stageId).flatMap((id) =>
+      outlineOf(this.#table.get(id)!).stages.filter((each) =>
+        each.id === stageId
+      )
+    );
+  }
+
+  using(service: string): Readonly<Pipeline>[] {
+    return this.#byService.ids(service).map((id) => this.#table.get(id)!)
+      .filter(({ enabled }) => enabled);
   }
 
   create(command: CreatePipeline, { atMs }: AppliedAt): Outcome {
@@ -112,8 +133,9 @@ export class Pipelines implements Aggregate, PipelinesView {
         pipelineId,
       );
     }
+    this.#unindex(before);
     this.#table.delete(pipelineId);
-    return changed("deleted", before);
+    return changed("deleted", before, before);
   }
 
   setEnabled(command: SetPipelineEnabled, { atMs }: AppliedAt): Outcome {
@@ -136,16 +158,29 @@ export class Pipelines implements Aggregate, PipelinesView {
 
   load({ pipeline }: SnapshotEntry): boolean {
     if (!pipeline) return false;
-    this.#table.set(pipeline.pipelineId, {
-      ...pipeline,
-      config: pipeline.config.slice(),
-    });
+    this.#put("created", { ...pipeline, config: pipeline.config.slice() });
     return true;
   }
 
   #put(change: Change, pipeline: Readonly<Pipeline>): Done {
-    this.#table.set(pipeline.pipelineId, pipeline);
-    return changed(change, pipeline);
+    const { pipelineId } = pipeline;
+    const before = this.#table.get(pipelineId);
+    if (before?.config !== pipeline.config) {
+      if (before) this.#unindex(before);
+      for (const { id, service } of outlineOf(pipeline).stages) {
+        this.#byStage.add(id, pipelineId);
+        this.#byService.add(service, pipelineId);
+      }
+    }
+    this.#table.set(pipelineId, pipeline);
+    return changed(change, pipeline, before);
+  }
+
+  #unindex(pipeline: Readonly<Pipeline>): void {
+    for (const { id, service } of outlineOf(pipeline).stages) {
+      this.#byStage.remove(id, pipeline.pipelineId);
+      this.#byService.remove(service, pipeline.pipelineId);
+    }
   }
 }
 
@@ -153,8 +188,12 @@ function* entriesOf(table: OrderedTable<Readonly<Pipeline>>): SnapshotEntries {
   for (const pipeline of table.values()) yield { pipeline };
 }
 
-function changed(change: Change, pipeline: Readonly<Pipeline>): Done {
-  return done([{ kind: "pipelineChanged", change, pipeline }], {
+function changed(
+  change: Change,
+  pipeline: Readonly<Pipeline>,
+  before: Readonly<Pipeline> | undefined,
+): Done {
+  return done([{ kind: "pipelineChanged", change, pipeline, before }], {
     pipeline: { version: pipeline.version },
   });
 }

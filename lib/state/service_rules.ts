@@ -38,7 +38,7 @@ export function checkedService(
   const bad = badId("identity.service_id", identity.serviceId) ??
     badId("registration_id", service.registrationId) ??
     badLease(service.leaseTtlMs) ??
-    badEndpoint(service) ?? badSize(service);
+    badEndpoint(service) ?? badSize("identity", service);
   if (bad) return bad;
   return {
     ...service,
@@ -49,12 +49,6 @@ export function checkedService(
     expired: false,
     draining: false,
   };
-}
-
-/** Why a health may not be set. */
-export function badHealth(health: ServiceHealth): Refused | undefined {
-  const chars = charsOf(health);
-  return chars > serviceCharsMax ? tooLong("health", chars) : undefined;
 }
 
 /** A health in the form that the state keeps. */
@@ -76,7 +70,9 @@ function metadataOf(metadata: ServiceMetadata | undefined): ServiceMetadata {
 }
 
 /** The same entries, in the order of their names. */
-function byName<T>(entries: { [name: string]: T }): { [name: string]: T } {
+export function byName<T>(
+  entries: { [name: string]: T },
+): { [name: string]: T } {
   return Object.fromEntries(
     Object.entries(entries).sort(([a], [b]) => a < b ? -1 : 1),
   );
@@ -113,12 +109,10 @@ function badEndpoint({ endpoint }: Service): Refused | undefined {
   );
 }
 
-function badSize(service: Service): Refused | undefined {
-  const chars = charsOf(service);
-  return chars > serviceCharsMax ? tooLong("identity", chars) : undefined;
-}
-
-function tooLong(field: string, chars: number): Refused {
+/** Bounds what a registration says in all. */
+export function badSize(field: string, said: object): Refused | undefined {
+  const chars = charsOf(said);
+  if (chars <= serviceCharsMax) return undefined;
   return refuse(
     Code.InvalidArgument,
     field,

@@ -19,7 +19,7 @@ import {
 import { NameIndex } from "./name_index.ts";
 import { OrderedTable } from "./ordered_table.ts";
 import { done, noRoomFor, notFound, refuse } from "./rules.ts";
-import { badHealth, checkedService, healthInForm } from "./service_rules.ts";
+import { badSize, checkedService, healthInForm } from "./service_rules.ts";
 import type {
   Aggregate,
   AppliedAt,
@@ -135,7 +135,7 @@ export class Services implements Aggregate, ServicesView {
     const before = this.#heldBy(command.serviceId, command.registrationId);
     if ("refusal" in before) return before;
     const health = healthInForm(command.health);
-    const bad = badHealth(health);
+    const bad = badSize("health", health);
     if (bad) return bad;
     const service = { ...before, health };
     this.#put(service, before);

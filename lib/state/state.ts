@@ -5,15 +5,46 @@
  */
 import { Code, ConveyorError } from "../errors.ts";
 import type { HeldLease } from "../registry/lease.ts";
+import type { Checkpoint, Pipeline } from "../../proto/messages/state.ts";
 import { encodeAnswer } from "./answer.ts";
 import { applyCommand } from "./apply.ts";
+import type { AssignmentsView } from "./assignments.ts";
+import type { CheckpointsView } from "./checkpoints.ts";
+import type { GroupOffsetsView } from "./group_offsets.ts";
+import type { GroupsView } from "./groups.ts";
+import type { NodesView } from "./nodes.ts";
 import type { OffsetsView } from "./offsets.ts";
 import type { PipelinesView } from "./pipelines.ts";
-import type { ServicesView } from "./services.ts";
+import {
+  checkpointsOf,
+  pulledSources,
+  selectServices,
+  sourceIdsOf,
+} from "./selection.ts";
+import type { ServiceQuery, ServicesView } from "./services.ts";
+import type { SidecarsView } from "./sidecars.ts";
 import { snapshotEntries } from "./snapshot_reader.ts";
 import { snapshotChunks } from "./snapshot_writer.ts";
 import { Tables } from "./tables.ts";
-import type { AppliedAt, StateEvent } from "./types.ts";
+import type { AppliedAt, RegisteredService, StateEvent } from "./types.ts";
+import type { WatermarksView } from "./watermarks.ts";
+
+/** How much there is of everything. */
+export interface StateCounts {
+  readonly pipelines: number;
+  readonly services: number;
+  readonly groups: number;
+  readonly sidecars: number;
+  readonly nodes: number;
+  readonly assignments: number;
+  readonly checkpoints: number;
+  /** Partitions with an offset. */
+  readonly offsets: number;
+  /** Partitions with an offset of a group. */
+  readonly groupOffsets: number;
+  /** Partitions with a watermark. */
+  readonly watermarks: number;
+}
 
 /** The state machine that consensus replicates. */
 export class State {
@@ -36,9 +67,82 @@ export class State {
     return this.#tables.services;
   }
 
+  /** The groups of services that share partitions. */
+  get groups(): GroupsView {
+    return this.#tables.groups;
+  }
+
+  /** The offsets that groups have committed. */
+  get groupOffsets(): GroupOffsetsView {
+    return this.#tables.groupOffsets;
+  }
+
+  /** The watermarks of sources. */
+  get watermarks(): WatermarksView {
+    return this.#tables.watermarks;
+  }
+
+  /** The checkpoints of services. */
+  get checkpoints(): CheckpointsView {
+    return this.#tables.checkpoints;
+  }
+
+  /** The registered sidecars. */
+  get sidecars(): SidecarsView {
+    return this.#tables.sidecars;
+  }
+
+  /** What sidecars are to run. */
+  get assignments(): AssignmentsView {
+    return this.#tables.assignments;
+  }
+
+  /** The nodes of the router, and which of them pulls what. */
+  get nodes(): NodesView {
+    return this.#tables.nodes;
+  }
+
+  /** The services that a query means, members of its group included, in order of their id. */
+  select(query: ServiceQuery): RegisteredService[] {
+    return selectServices(this.#tables, query);
+  }
+
+  /** The sources that the router is to pull from, in order of their id. */
+  pulledSources(): RegisteredService[] {
+    return pulledSources(this.#tables);
+  }
+
+  /** The ids of the sources whose records a pipeline takes, as far as they are known, in order. */
+  sourceIdsOf(pipeline: Readonly<Pipeline>): string[] {
+    return sourceIdsOf(this.#tables, pipeline);
+  }
+
+  /** The checkpoints of the services that a pipeline selects, in order of their id. */
+  checkpointsOf(pipeline: Readonly<Pipeline>): Readonly<Checkpoint>[] {
+    return checkpointsOf(this.#tables, pipeline);
+  }
+
   /** All leases as the state has them: what a new leader renews once. */
   leases(): HeldLease[] {
-    return this.#tables.services.leases();
+    const { services, sidecars, nodes } = this.#tables;
+    return [...services.leases(), ...sidecars.leases(), ...nodes.leases()];
+  }
+
+  /** How much there is of everything. */
+  counts(): StateCounts {
+    const tables = this.#tables;
+    return {
+      pipelines: tables.pipelines.size,
+      services: tables.services.size,
+      groups: tables.groups.size,
+      sidecars: tables.sidecars.size,
+      nodes: tables.nodes.list().length,
+      assignments: tables.assignments.size,
+      checkpoints: tables.checkpoints.size,
+      offsets: tables.offsets.size,
+      groupOffsets: tables.groupOffsets.size,
+      watermarks: tables.watermarks.size,
+    };
   }
 
   /**

@@ -9,11 +9,13 @@ import type {
   ServiceHealth,
   ServiceMetadata,
 } from "../../proto/messages/registry.ts";
+import type { PipelineAssignment } from "../../proto/messages/sidecar.ts";
 import type {
   Answer,
   Pipeline,
   Refusal,
   Service,
+  Sidecar,
   SnapshotEntry,
 } from "../../proto/messages/state.ts";
 
@@ -62,7 +64,10 @@ export type StateEvent =
   | {
     readonly kind: "pipelineChanged";
     readonly change: "created" | "updated" | "enabled" | "disabled" | "deleted";
+    /** Of a deleted one, as it was last. */
     readonly pipeline: Readonly<Pipeline>;
+    /** Undefined: it is created. */
+    readonly before: Readonly<Pipeline> | undefined;
   }
   | {
     readonly kind: "offsetsCommitted";
@@ -70,6 +75,48 @@ export type StateEvent =
     /** Those of which the offset rose. */
     readonly partitions: readonly number[];
   }
+  | {
+    readonly kind: "groupOffsetsCommitted";
+    readonly groupId: string;
+    readonly sourceId: string;
+    /** Those of which the offset rose. */
+    readonly partitions: readonly number[];
+  }
+  | {
+    readonly kind: "partitionsRevoked" | "partitionsAssigned";
+    readonly groupId: string;
+    /** The member. */
+    readonly service: RegisteredService;
+    readonly partitions: readonly number[];
+    readonly generation: number;
+  }
+  | {
+    readonly kind: "watermarksRaised";
+    readonly sourceId: string;
+    readonly partition: number;
+  }
+  | {
+    readonly kind: "checkpointSaved";
+    readonly serviceId: string;
+    readonly checkpointId: string;
+  }
+  | {
+    readonly kind: "sidecarChanged";
+    readonly change: "added" | "modified" | "removed";
+    /** Of a removed one, as it was last. */
+    readonly sidecar: Readonly<Sidecar>;
+    /** Undefined: it is added. */
+    readonly before: Readonly<Sidecar> | undefined;
+  }
+  | {
+    readonly kind: "assignmentChanged";
+    readonly change: "assigned" | "updated" | "revoked";
+    readonly sidecarId: string;
+    /** Of a revoked one, as it was last. */
+    readonly assignment: Readonly<PipelineAssignment>;
+  }
+  /** Which node pulls which partition is to be asked anew. */
+  | { readonly kind: "pullOwnersChanged"; readonly generation: number }
   | LeaseEvent;
 
 /** The entries of a part of the state as they were at one moment, drawn later. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
-import { Machine } from "../../fixtures/machine.ts";
+import { Machine, nodeNamed } from "../../fixtures/machine.ts";
 
 Deno.test("Offsets.commit() raises many at once and names those that are lower", () => {
   const machine = new Machine();
@@ -19,7 +19,7 @@ Deno.test("Offsets.commit() raises many at once and names those that are lower",
       ],
     },
   });
-  assertEquals(answer.offsets, { lower: [1, 4] });
+  assertEquals(answer.offsets, { lower: [1, 4], fenced: [] });
   assertEquals(events, [
     { kind: "offsetsCommitted", sourceId: "a", partitions: [0, 2] },
     { kind: "offsetsCommitted", sourceId: "b", partitions: [7] },
@@ -47,4 +47,35 @@ Deno.test("Offsets.commit() refuses a command with one bad source as a whole", (
     rule: "must have one entry for each of 2 partitions",
     found: '"1 entries"',
   });
+});
+
+Deno.test("Offsets.commit() takes what was pulled only from the node that owns the partition", () => {
+  const machine = new Machine();
+  for (const nodeId of [1, 2]) machine.run({ registerNode: nodeNamed(nodeId) });
+  const { nodes, offsets } = machine.state;
+  const partitions = [0, 1, 2, 3, 4, 5, 6, 7];
+  const commit = (nodeId: number, pullGeneration: number, offset: bigint) =>
+    machine.run({
+      commitOffsets: {
+        nodeId,
+        sources: [{
+          sourceId: "a",
+          partitions,
+          offsets: partitions.map(() => offset),
+          pullGeneration,
+        }],
+      },
+    }).answer.offsets!.fenced;
+  const others = (nodeId: number) =>
+    partitions.filter((partition) =>
+      nodes.pullOwner("a", partition)!.nodeId !== nodeId
+    );
+  const { generation } = nodes;
+  assertEquals(commit(1, generation, 5n), others(1));
+  assertEquals(commit(2, generation, 6n), others(2));
+  assertEquals(others(1).length + others(2).length, partitions.length);
+  assertEquals(commit(1, generation - 1, 7n), partitions);
+  // What was pushed may come by any node.
+  assertEquals(commit(1, 0, 8n), []);
+  assertEquals(new Set(offsets.list("a").map(({ offset }) => offset)).size, 1);
 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { pipelineBytesMax } from "../../../lib/limits.ts";
-import { Machine } from "../../fixtures/machine.ts";
+import { configOf, Machine } from "../../fixtures/machine.ts";
 
 const config = new Uint8Array([1, 2, 3]);
 
@@ -27,7 +27,7 @@ Deno.test("Pipelines.create() keeps the configuration as version 1 and tells of 
   assertEquals(answer.pipeline, { version: 1 });
   assertEquals(machine.state.pipelines.get("p"), pipeline);
   assertEquals(events, [
-    { kind: "pipelineChanged", change: "created", pipeline },
+    { kind: "pipelineChanged", change: "created", pipeline, before: undefined },
   ]);
 });
 
@@ -49,6 +49,7 @@ Deno.test("Pipelines.create() refuses an id in use, bad ids and sizes", () => {
 Deno.test("Pipelines.update() raises the version, and refuses one that is not expected", () => {
   const machine = created(true);
   machine.atMs += 5;
+  const before = machine.state.pipelines.get("p")!;
   const update = { pipelineId: "p", config: new Uint8Array([9]) };
   const { answer, events } = machine.run({
     updatePipeline: { ...update, enabled: false, expectedVersion: 1 },
@@ -58,7 +59,7 @@ Deno.test("Pipelines.update() raises the version, and refuses one that is not ex
   assertEquals(pipeline.updatedAtMs - pipeline.createdAtMs, 5);
   assertEquals(pipeline.enabled, false);
   assertEquals(events, [
-    { kind: "pipelineChanged", change: "updated", pipeline },
+    { kind: "pipelineChanged", change: "updated", pipeline, before },
   ]);
   const stale = { ...update, expectedVersion: 1 };
   assertEquals(
@@ -117,4 +118,42 @@ Deno.test("Pipelines.list() is in order of the ids", () => {
     machine.state.pipelines.list().map(({ pipelineId }) => pipelineId),
     ["a", "p", "z"],
   );
+});
+
+Deno.test("Pipelines.using() and stagesNamed() follow updates and the switch", () => {
+  const machine = new Machine();
+  const ids = (service: string) =>
+    machine.state.pipelines.using(service).map(({ pipelineId }) => pipelineId);
+  const lanes = (stageId: string) =>
+    machine.state.pipelines.stagesNamed(stageId).map((each) =>
+      each.parallelism
+    );
+  machine.run({
+    createPipeline: {
+      pipelineId: "p",
+      config: configOf([{ id: "mid", service: "enrich", parallelism: 3 }]),
+      enabled: true,
+    },
+  });
+  machine.run({
+    createPipeline: {
+      pipelineId: "o",
+      config: configOf([{ id: "mid", service: "enrich", parallelism: 5 }]),
+    },
+  });
+  assertEquals(ids("enrich"), ["p"]);
+  assertEquals(lanes("mid"), [5, 3]);
+  machine.run({ setPipelineEnabled: { pipelineId: "o", enabled: true } });
+  assertEquals(ids("enrich"), ["o", "p"]);
+  machine.run({
+    updatePipeline: {
+      pipelineId: "p",
+      config: configOf([{ id: "end", service: "archive" }]),
+      enabled: true,
+    },
+  });
+  assertEquals([ids("enrich"), ids("archive")], [["o"], ["p"]]);
+  assertEquals(lanes("mid"), [5]);
+  machine.run({ deletePipeline: { pipelineId: "o", force: true } });
+  assertEquals([ids("enrich"), lanes("mid")], [[], []]);
 });

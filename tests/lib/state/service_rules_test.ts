@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { serviceCharsMax } from "../../../lib/limits.ts";
 import {
-  badHealth,
+  badSize,
   checkedService,
   healthInForm,
 } from "../../../lib/state/service_rules.ts";
@@ -72,9 +72,8 @@ Deno.test("checkedService() names the field that breaks a rule", () => {
   assert("refusal" in result);
 });
 
-Deno.test("badHealth() bounds what a health says", () => {
-  const of = (message: string) =>
-    badHealth({ status: HealthStatus.Healthy, message, components: {} });
+Deno.test("badSize() bounds what is said in all", () => {
+  const of = (message: string) => badSize("health", { message });
   assertEquals(of("fine"), undefined);
   assertEquals(of("x".repeat(serviceCharsMax))?.refusal.field, "health");
 });
