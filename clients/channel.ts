@@ -13,6 +13,8 @@ import { Code, ConveyorError } from "../lib/errors.ts";
 import { systemRandom } from "../lib/random.ts";
 import { systemClock } from "../lib/clock.ts";
 import { grpc } from "../lib/runtime/grpc.ts";
+import { clientSessionsEnded } from "../lib/runtime/http2_session_guard.ts";
+import { sessionEndTimeoutMs } from "../lib/limits.ts";
 import { noticeRelease } from "../lib/runtime/release_notice.ts";
 import { metadataToGrpc } from "../lib/runtime/status.ts";
 import type { MessageInit } from "../proto/codec.ts";
@@ -117,11 +119,11 @@ export class Channel implements Transport {
     for await (const answer of answers) yield decodeAnswer(method, answer);
   }
 
-  // deno-lint-ignore require-await -- the Transport may need to wait; this one need not
   async close(): Promise<void> {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(new Error("the client was closed"));
     this.#client.close();
+    await clientSessionsEnded(sessionEndTimeoutMs);
   }
 
   async #ready(): Promise<void> {

@@ -293,3 +293,6 @@ export const sidecarsMax = 100_000;
 export const sidecarServicesMax = 256;
 /** Nodes of the router; one more is ResourceExhausted. */
 export const routerNodesMax = 1_000;
+
+/** A client that closes waits so long for its connection to end. */
+export const sessionEndTimeoutMs = 1_000;

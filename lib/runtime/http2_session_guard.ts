@@ -42,8 +42,43 @@ export function installHttp2SessionGuard(): void {
   guarded.connect = (...args) => {
     const session = connect.apply(http2, args);
     deferEnd(session);
+    noteEnd(session);
     return session;
   };
+}
+
+/** Client sessions that were asked to end and have not yet. */
+const ending = new Map<Http2Session, Promise<void>>();
+
+/**
+ * Resolves when every client session of the process that was asked to end by now has ended, or after
+ * `ms`. grpc-js lets go of a session's timers only then, and tells nobody.
+ */
+export async function clientSessionsEnded(ms: number): Promise<void> {
+  // What was asked of grpc-js a moment ago reaches its session a turn later.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  if (ending.size === 0) return;
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([Promise.all(ending.values()), late]);
+  clearTimeout(timer);
+}
+
+function noteEnd(session: Http2Session): void {
+  for (const method of ["close", "destroy"] as const) {
+    const run = session[method] as (...args: unknown[]) => void;
+    session[method] = (...args: unknown[]): void => {
+      if (!ending.has(session) && !session.destroyed) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        ending.set(session, promise);
+        session.once("close", () => {
+          ending.delete(session);
+          resolve();
+        });
+      }
+      run.apply(session, args);
+    };
+  }
 }
 
 function deferEnd(session: Http2Session): void {

@@ -113,15 +113,11 @@ Deno.test("close() cancels calls under way, and every later one", async () => {
   const { answer, left, called } = silence();
   await using server = await answering(answer);
   const client = await TransformClient.connect(server.url, "t");
-  const call = client.getCapabilities();
+  const refused = rejection(client.getCapabilities(), Code.Canceled);
   await called;
   await client.close();
   await client.close();
-  assert(
-    (await rejection(call, Code.Canceled)).message.includes(
-      "the client was closed",
-    ),
-  );
+  assert((await refused).message.includes("the client was closed"));
   await rejection(client.getCapabilities(), Code.Canceled);
   await left;
 });
