@@ -295,4 +295,4 @@ export const sidecarServicesMax = 256;
 export const routerNodesMax = 1_000;
 
 /** A client that closes waits so long for its connection to end. */
-export const sessionEndTimeoutMs = 1_000;
+export const sessionEndTimeoutMs = 100;
