@@ -56,6 +56,27 @@ Deno.test(
 );
 
 Deno.test(
+  "sendSnapshot() finds a connection that is half open, and goes on over another",
+  unchecked,
+  async () => {
+    await using one = await RaftPeer.start(1, {
+      transport: { peerDeadMs: 500, snapshotBytesPerSecond: 4_000_000 },
+    });
+    await using two = await RaftPeer.start(2);
+    await using proxy = new TcpProxy(Number(new URL(two.url).port));
+    one.transport.setPeers(new Map([[2, proxy.url]]));
+    const { message, manifest, chunks } = snapshotOf(2_000_000);
+    one.transport.sendSnapshot(message, manifest, chunks);
+    await two.until(() => two.admitted.some(({ stream }) => stream > 1));
+    // What was begun can never end over this connection.
+    proxy.freeze();
+    await one.until(() => one.count("snapshotDone") > 0);
+    assertEquals(one.told.at(-1), done(true));
+    assertEquals(two.told, [{ kind: "snapshot", message, manifest }]);
+  },
+);
+
+Deno.test(
   "sendSnapshot() sends no faster than the limit, and heartbeats go beside it",
   unchecked,
   async () => {
