@@ -203,6 +203,15 @@ export function readMessage(reader: WireReader): Message {
   };
 }
 
+/** Reads a message that stands in another, with its length before it. */
+export function readNestedMessage(reader: WireReader): Message {
+  const { end } = reader;
+  reader.end = reader.delimited();
+  const message = readMessage(reader);
+  reader.end = end;
+  return message;
+}
+
 function readEntry(reader: WireReader): Entry {
   const outerEnd = reader.end;
   reader.end = reader.delimited();

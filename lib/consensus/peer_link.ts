@@ -4,6 +4,7 @@
  * comes until the next attempt: by the time it could arrive Raft has gone on.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { systemClock } from "../clock.ts";
 import { backoffMs } from "../delivery/retry.ts";
 import { Code, type ConveyorError } from "../errors.ts";
 import {
@@ -94,11 +95,15 @@ export class PeerLink {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#closed;) {
       const stream = this.#stream = new PeerStream(this.#address, this.#queue);
+      const dialledMs = systemClock.monotonicMs();
       const error = await this.#runStream(stream, failures);
+      const lastedMs = systemClock.monotonicMs() - dialledMs;
       this.#stream = undefined;
       this.#queue.clear();
       if (this.#closed) return;
-      failures = stream.up ? 1 : failures + 1;
+      // A peer that lets in and breaks at once is not dialled without a pause either.
+      const stood = stream.up && lastedMs >= this.#policy.maxBackoffMs;
+      failures = stood ? 1 : failures + 1;
       this.#report(error);
       if (!this.#hurry) await this.#wait(failures);
       this.#hurry = false;

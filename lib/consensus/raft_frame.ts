@@ -10,7 +10,7 @@ import { decodeHello, encodeHello } from "./hello_codec.ts";
 import {
   delimitedBytes,
   messageBytes,
-  readMessage,
+  readNestedMessage,
   skipUnknown,
   writeMessage,
 } from "./message_codec.ts";
@@ -94,19 +94,16 @@ export function wellFormed<T>(read: () => T): T {
 }
 
 function readBody(reader: WireReader): RaftBody {
-  const { end } = reader;
   const messages: Message[] = [];
   let hello: Hello | undefined;
-  while (reader.pos < end) {
+  while (reader.pos < reader.end) {
     const tag = reader.tag();
     switch (tag) {
       case helloTag:
         hello = decodeHello(reader.bytes());
         break;
       case messageTag:
-        reader.end = reader.delimited();
-        messages.push(readMessage(reader));
-        reader.end = end;
+        messages.push(readNestedMessage(reader));
         break;
       default:
         skipUnknown(reader, tag, 2);

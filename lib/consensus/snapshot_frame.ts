@@ -12,7 +12,7 @@ import { exactNumber } from "./exact_number.ts";
 import { decodeHello, encodeHello } from "./hello_codec.ts";
 import {
   messageBytes,
-  readMessage,
+  readNestedMessage,
   skipUnknown,
   writeMessage,
 } from "./message_codec.ts";
@@ -84,19 +84,16 @@ function readBody(reader: WireReader): SnapshotHeader | SnapshotChunk {
 }
 
 function readHeader(reader: WireReader): SnapshotHeader {
-  const { end } = reader;
   let hello: Hello | undefined;
   let message: Message | undefined;
-  while (reader.pos < end) {
+  while (reader.pos < reader.end) {
     const tag = reader.tag();
     switch (tag) {
       case helloTag:
         hello = decodeHello(reader.bytes());
         break;
       case messageTag:
-        reader.end = reader.delimited();
-        message = readMessage(reader);
-        reader.end = end;
+        message = readNestedMessage(reader);
         break;
       default:
         skipUnknown(reader, tag, 2);

@@ -79,7 +79,7 @@ Deno.test(
     await using two = await RaftPeer.start(2);
     await using proxy = new TcpProxy(portOf(two.url));
     await connected(proxy, one, two);
-    for (let round = 2; round < 12; round++) {
+    for (let round = 2; round < 6; round++) {
       const told = one.told.length;
       proxy.cut();
       await one.until(() => one.told.length > told);
