@@ -211,14 +211,30 @@ export const receivedSnapshotsMax = 2;
 
 /** Pause between two looks for leases that have run out. */
 export const leaseSweepMs = 250;
-/** Leases that one look proposes to end; the others follow with the next. */
-export const leaseSweepMax = 10_000;
+/** Leases that one look proposes to end; the others follow with the next. More would be more events
+ * at once than watchers are kept. */
+export const leaseSweepMax = 1_000;
 /** Time that a node gathers heartbeats before it tells the leader, and how many go in one call. */
 export const leaseRenewalsWaitMs = 50;
 export const leaseRenewalsMax = 10_000;
+/** Heartbeats that wait on one node for the leader; further ones are ResourceExhausted. */
+export const leaseRenewalsWaitingMax = 200_000;
 /** A lease lasts this many of its holder's heartbeat intervals, and no less than a second. */
 export const leaseTtlPerHeartbeat = 3;
 export const leaseTtlMsMin = 1_000;
+/** Pause between a service's heartbeats where it does not say. */
+export const serviceHeartbeatMs = 5_000;
+/** Heartbeats of one stream that are answered at the same time; the next one waits. */
+export const heartbeatsAtOnceMax = 1_000;
+/** A service that leaves may finish for this long where it does not say, and the most it may say. */
+export const serviceDrainMs = 10_000;
+export const serviceDrainMsMax = 60 * 60_000;
+/** A node waits so long for the leader's view of the cluster, then tells its own. */
+export const clusterStatusTimeoutMs = 2_000;
+/** Offset commits that wait on one node; further ones are ResourceExhausted. */
+export const offsetCommitsWaitingMax = 100_000;
+/** Offset commits in one command; the others follow with the next. */
+export const offsetCommitsPerCommand = 10_000;
 /** Records that a source may send before it has been granted anything on its stream. */
 export const initialCredits = 1_000;
 /** Raft messages that go as one frame; one that is larger goes alone. */

@@ -20,7 +20,7 @@ import { Code, ConveyorError, invalidArgument, messageOf } from "../errors.ts";
 import { optionalFunctions, requiredObject } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { inOrder } from "./in_order.ts";
-import { overlapped } from "./overlapped.ts";
+import { overlapped } from "../rpc/overlapped.ts";
 import { requireId } from "./require_id.ts";
 import {
   type Connector,

@@ -21,7 +21,7 @@ import {
 import type { Handlers } from "../rpc/handler.ts";
 import { encodableResults } from "./encodable_results.ts";
 import { inOrder } from "./in_order.ts";
-import { overlapped } from "./overlapped.ts";
+import { overlapped } from "../rpc/overlapped.ts";
 import { requireId } from "./require_id.ts";
 import {
   type Connector,

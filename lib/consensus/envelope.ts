@@ -4,9 +4,8 @@
  * state knows. An entry without data is the one that a new leader commits first.
  */
 import { invariant } from "../invariant.ts";
+import { requestIdBytes } from "../metadata_keys.ts";
 
-/** Bytes of a request id. */
-export const requestIdBytes = 16;
 const formatVersion = 1;
 const headerBytes = 1 + 8 + requestIdBytes;
 

@@ -12,6 +12,12 @@ export interface AppliedEvent<Event> {
   readonly event: Event;
 }
 
+interface Waiter<Event> {
+  readonly at: number;
+  readonly wanted: (event: Event) => boolean;
+  readonly resolve: (at: number) => void;
+}
+
 /** The latest events. */
 export class EventLog<Event> {
   #events: AppliedEvent<Event>[] = [];
@@ -19,7 +25,7 @@ export class EventLog<Event> {
   #dropped = 0;
   /** Events at or before this index are not to be had. */
   #droppedIndex: number;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: Set<Waiter<Event>> = new Set();
   #closed: Error | undefined;
 
   /** Events up to `index` are part of the state already. */
@@ -29,6 +35,7 @@ export class EventLog<Event> {
 
   append(index: number, events: readonly Event[]): void {
     if (events.length === 0) return;
+    const from = this.#dropped + this.#events.length;
     for (const event of events) this.#events.push({ index, event });
     // Cut by halves: each event is moved once at most.
     if (this.#events.length > 2 * watchEventsMax) {
@@ -37,7 +44,9 @@ export class EventLog<Event> {
       this.#dropped += cut;
       this.#events = this.#events.slice(cut);
     }
-    this.#wake();
+    for (const waiter of this.#waiting) {
+      if (events.some(waiter.wanted)) this.#wake(waiter, from);
+    }
   }
 
   /** The state was replaced: whoever watched must look at it anew. */
@@ -46,22 +55,24 @@ export class EventLog<Event> {
     this.#dropped += this.#events.length + 1;
     this.#events = [];
     this.#droppedIndex = index;
-    this.#wake();
+    this.#wakeAll();
   }
 
   /** Ends every watch with `reason`. */
   close(reason: Error): void {
     this.#closed = reason;
-    this.#wake();
+    this.#wakeAll();
   }
 
   /**
-   * The events after `index`, then those to come, until `signal` aborts. Aborted when some of them
-   * are not kept any more: the watcher looks at the state again and watches from there.
+   * The events after `index` that are `wanted`, then those to come, until `signal` aborts. Who waits
+   * costs nothing for an event that is not wanted. Aborted when some events are not kept any more:
+   * the watcher looks at the state again and watches from there.
    */
   async *watch(
     index: number,
     signal: AbortSignal,
+    wanted: (event: Event) => boolean = () => true,
   ): AsyncGenerator<AppliedEvent<Event>, void, void> {
     if (index < this.#droppedIndex) throw behind(index);
     let at = this.#dropped + this.#firstAfter(index);
@@ -70,10 +81,10 @@ export class EventLog<Event> {
       if (at < this.#dropped) throw behind(index);
       const next = this.#events[at - this.#dropped];
       if (next === undefined) {
-        await this.#change(signal);
+        at = await this.#change(at, wanted, signal);
       } else {
         at++;
-        yield next;
+        if (wanted(next.event)) yield next;
       }
     }
   }
@@ -83,22 +94,31 @@ export class EventLog<Event> {
     return at < 0 ? this.#events.length : at;
   }
 
-  async #change(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const onAbort = (): void => resolve();
-    this.#waiting.push(resolve);
+  /** Resolves with the place to go on at: what was skipped meanwhile was not wanted. */
+  async #change(
+    at: number,
+    wanted: (event: Event) => boolean,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const waiter: Waiter<Event> = { at, wanted, resolve };
+    const onAbort = (): void => this.#wake(waiter, at);
+    this.#waiting.add(waiter);
     signal.addEventListener("abort", onAbort);
     try {
-      await promise;
+      return await promise;
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
   }
 
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+  #wakeAll(): void {
+    for (const waiter of this.#waiting) this.#wake(waiter, waiter.at);
+  }
+
+  #wake(waiter: Waiter<Event>, at: number): void {
+    this.#waiting.delete(waiter);
+    waiter.resolve(at);
   }
 }
 

@@ -8,6 +8,7 @@ import type { ConnectOptions } from "../../clients/channel_options.ts";
 import {
   type ClusterServiceMethods,
   LeaseOutcome,
+  type StatusResponse,
 } from "../../proto/messages/cluster.ts";
 import type { LeaseRef } from "../../proto/messages/state.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
@@ -54,9 +55,14 @@ export class LeaderClient
   async renewLeases(
     leader: Member,
     leases: readonly LeaseRef[],
+    signal: AbortSignal,
   ): Promise<readonly LeaseRenewal[]> {
-    const channel = await this.#to(leader);
-    const { message } = await channel.unary(methods.renewLeases, { leases });
+    const channel = await within(this.#to(leader), signal);
+    const { message } = await channel.unary(
+      methods.renewLeases,
+      { leases },
+      { signal },
+    );
     const { outcomes, lastsMs } = message;
     return leases.map((_, at): LeaseRenewal => {
       switch (outcomes[at]) {
@@ -73,6 +79,12 @@ export class LeaderClient
           );
       }
     });
+  }
+
+  /** How the cluster stands, which only the leader sees whole. */
+  async status(leader: Member, signal: AbortSignal): Promise<StatusResponse> {
+    const channel = await within(this.#to(leader), signal);
+    return (await channel.unary(methods.status, {}, { signal })).message;
   }
 
   /** Ends the channel. Idempotent. */

@@ -1,21 +1,24 @@
 /**
  * Keeps the leases of the cluster. The leader has their deadlines in memory and proposes what follows
- * from one that passed; every other node gathers what it heard and tells the leader in one call. No
- * heartbeat is a log entry. A new leader knows no deadlines, so it renews every lease once.
+ * from one that passed; every other node gathers what it heard and tells the leader in one call, which
+ * is repeated when the lead moves meanwhile. No heartbeat is a log entry. A new leader knows no
+ * deadlines, so it renews every lease once.
  */
 import type { Clock } from "../clock.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import {
   leaseRenewalsMax,
+  leaseRenewalsWaitingMax,
   leaseRenewalsWaitMs,
-  leaseSweepMax,
   leaseSweepMs,
 } from "../limits.ts";
 import { log } from "../log.ts";
-import type { LeaseRef } from "../../proto/messages/state.ts";
+import type { MessageInit } from "../../proto/codec.ts";
+import type { Command, LeaseRef } from "../../proto/messages/state.ts";
 import { LeaseTable } from "../registry/lease.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { StateEvent } from "../state/types.ts";
+import { LeaseSweeper } from "./lease_sweeper.ts";
 import type { Member } from "./members.ts";
 import { notLeader } from "./not_leader.ts";
 import type { ReplicatedState } from "./replicated_state.ts";
@@ -30,6 +33,7 @@ export interface LeaseLeaderPort {
   renewLeases(
     leader: Member,
     leases: readonly LeaseRef[],
+    signal: AbortSignal,
   ): Promise<readonly LeaseRenewal[]>;
 }
 
@@ -39,6 +43,12 @@ interface Waiting {
   readonly reject: (reason: Error) => void;
 }
 
+/** What a node has while it leads and has seen the state as the leader before it left it. */
+interface Leadership {
+  readonly table: LeaseTable;
+  readonly sweeper: LeaseSweeper;
+}
+
 /** The leases, as one node keeps them. */
 export class LeaseKeeper {
   readonly #replicated: ReplicatedState;
@@ -46,9 +56,11 @@ export class LeaseKeeper {
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #closing = new AbortController();
-  /** Undefined unless this node leads and has seen the state as the leader before it left it. */
-  #table: LeaseTable | undefined;
+  #leadership: Leadership | undefined;
   #waiting: Waiting[] = [];
+  /** Those that wait and those that the leader is being told. */
+  #unanswered = 0;
+  #cancelFlush = (): void => {};
   #running: Promise<void> | undefined;
 
   constructor(
@@ -70,43 +82,61 @@ export class LeaseKeeper {
 
   /** Notes that a holder was heard of. */
   renew(lease: LeaseRef): Promise<LeaseRenewal> {
-    const table = this.#table;
-    if (table) return Promise.resolve(this.#renewHere(table, lease));
+    if (this.#leadership) {
+      return Promise.resolve(this.#renewHere(this.#leadership, lease));
+    }
+    if (this.#closing.signal.aborted) return Promise.reject(closing());
+    if (this.#unanswered >= leaseRenewalsWaitingMax) {
+      return Promise.reject(
+        new ConveyorError(
+          Code.ResourceExhausted,
+          `Cannot renew the lease of "${lease.id}": ${leaseRenewalsWaitingMax} wait on this node already`,
+        ),
+      );
+    }
     const { promise, resolve, reject } = Promise.withResolvers<LeaseRenewal>();
     if (this.#waiting.length === 0) {
-      this.#scheduler.after(leaseRenewalsWaitMs, () => void this.#flush());
+      this.#cancelFlush = this.#scheduler.after(
+        leaseRenewalsWaitMs,
+        () => void this.#flush(),
+      );
     }
+    this.#unanswered++;
     this.#waiting.push({ lease, resolve, reject });
     return promise;
   }
 
   /** As `renew`, for leases that another node gathered. Unavailable unless this node leads. */
   renewAll(leases: readonly LeaseRef[]): readonly LeaseRenewal[] {
-    const table = this.#table;
-    if (!table) throw notLeader(this.#replicated.metadata.leader);
-    return leases.map((lease) => this.#renewHere(table, lease));
+    const leadership = this.#leadership;
+    if (!leadership) throw notLeader(this.#replicated.metadata.leader);
+    return leases.map((lease) => this.#renewHere(leadership, lease));
   }
 
   /** When a holder was last heard of, ms by the wall clock; undefined when this node cannot say. */
   heardAtMs(lease: Pick<LeaseRef, "kind" | "id">): number | undefined {
-    const heardMs = this.#table?.heardMs(lease);
+    const heardMs = this.#leadership?.table.heardMs(lease);
     if (heardMs === undefined) return undefined;
     return this.#clock.nowMs() - (this.#clock.monotonicMs() - heardMs);
   }
 
-  /** Stops. Idempotent. */
+  /** Stops; renewals that wait are refused. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#cancelFlush();
+    for (const { reject } of this.#waiting.splice(0)) reject(closing());
     await this.#running;
-    await this.#flush();
   }
 
-  #renewHere(table: LeaseTable, lease: LeaseRef): LeaseRenewal {
+  #renewHere(
+    { table, sweeper }: Leadership,
+    lease: LeaseRef,
+  ): LeaseRenewal {
     const nowMs = this.#clock.monotonicMs();
     const renewal = table.renew(lease, nowMs);
     switch (renewal.kind) {
       case "late":
-        this.#propose("revive leases", { reviveLeases: { leases: [lease] } });
+        sweeper.revive(lease);
         return { kind: "renewed", lastsMs: renewal.deadlineMs - nowMs };
       case "renewed":
         return { kind: "renewed", lastsMs: renewal.deadlineMs - nowMs };
@@ -122,19 +152,20 @@ export class LeaseKeeper {
     if (this.#waiting.length > 0) {
       this.#scheduler.soon(() => void this.#flush());
     }
+    const leases = waiting.map(({ lease }) => lease);
     try {
-      const { leader, role } = this.#replicated.metadata;
-      // The lead may have come here meanwhile.
-      const leases = waiting.map(({ lease }) => lease);
-      if (role.role !== "leader" && leader === undefined) {
-        throw notLeader(undefined);
-      }
-      const renewals = role.role === "leader"
-        ? this.renewAll(leases)
-        : await this.#leader.renewLeases(leader!, leases);
+      const renewals = await this.#replicated.metadata.atLeader(
+        // The lead may have come here meanwhile.
+        (leader, signal) =>
+          leader === undefined
+            ? Promise.resolve().then(() => this.renewAll(leases))
+            : this.#leader.renewLeases(leader, leases, signal),
+      );
       waiting.forEach(({ resolve }, at) => resolve(renewals[at]!));
     } catch (error) {
       for (const { reject } of waiting) reject(error as Error);
+    } finally {
+      this.#unanswered -= waiting.length;
     }
   }
 
@@ -149,9 +180,7 @@ export class LeaseKeeper {
       } catch (error) {
         if (signal.aborted) return;
         log.warn("Cannot keep leases for now", { error });
-        await new Promise<void>((resolve) =>
-          this.#scheduler.after(leaseSweepMs, resolve)
-        );
+        await this.#pause(signal);
       }
     }
   }
@@ -163,16 +192,21 @@ export class LeaseKeeper {
     await metadata.read({ signal });
     const table = new LeaseTable();
     table.reset(state.leases(), this.#clock.monotonicMs());
-    this.#table = table;
-    const cancel = this.#sweepLater(table);
+    const sweeper = new LeaseSweeper(
+      table,
+      (action, command) => this.#propose(action, command),
+      this.#clock,
+      this.#scheduler,
+    );
+    this.#leadership = { table, sweeper };
     const following = this.#follow(table, metadata.appliedIndex, signal);
     try {
       while (metadata.role.role === "leader" && !closing.aborted) {
         await Promise.race([metadata.roleChange(signal), following]);
       }
     } finally {
-      this.#table = undefined;
-      cancel();
+      this.#leadership = undefined;
+      sweeper.close();
       over.abort();
       await following.catch(() => {});
     }
@@ -184,45 +218,38 @@ export class LeaseKeeper {
     signal: AbortSignal,
   ): Promise<void> {
     const { metadata } = this.#replicated;
-    for await (const { event } of metadata.watch(from, signal)) {
+    for await (const { event } of metadata.watch(from, signal, isLeaseEvent)) {
       if (isLeaseEvent(event)) table.follow(event, this.#clock.monotonicMs());
     }
   }
 
-  #sweepLater(table: LeaseTable): () => void {
-    let cancel = (): void => {};
-    const sweep = (): void => {
-      const { expire, remove } = table.due(
-        this.#clock.monotonicMs(),
-        leaseSweepMax,
-      );
-      if (expire.length > 0) {
-        this.#propose("expire leases", { expireLeases: { leases: expire } });
-      }
-      if (remove.length > 0) {
-        this.#propose("remove expired leases", {
-          removeExpired: { leases: remove },
-        });
-      }
-      cancel = this.#scheduler.after(leaseSweepMs, sweep);
-    };
-    cancel = this.#scheduler.after(leaseSweepMs, sweep);
-    return () => cancel();
+  async #propose(
+    action: string,
+    command: MessageInit<Command>,
+  ): Promise<void> {
+    try {
+      await this.#replicated.change(action, command, this.#closing.signal);
+    } catch (error) {
+      const expected = error instanceof ConveyorError &&
+        (error.code === Code.Unavailable || error.code === Code.Canceled);
+      if (!expected) log.warn(`Cannot ${action}`, { error });
+    }
   }
 
-  /** What is lost with the lead is due again with the next leader. */
-  #propose(
-    action: string,
-    command: Parameters<ReplicatedState["change"]>[1],
-  ): void {
-    this.#replicated.change(action, command, this.#closing.signal).catch(
-      (error) => {
-        const expected = error instanceof ConveyorError &&
-          (error.code === Code.Unavailable || error.code === Code.Canceled);
-        if (!expected) log.warn(`Cannot ${action}`, { error });
-      },
-    );
+  async #pause(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#scheduler.after(leaseSweepMs, resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    cancel();
   }
+}
+
+function closing(): ConveyorError {
+  return new ConveyorError(
+    Code.Unavailable,
+    "Cannot renew leases: the node closes",
+  );
 }
 
 function isLeaseEvent(

@@ -1,5 +1,5 @@
 /** What a membership change carries besides its ids: the request that asked for it, and an address. */
-import { requestIdBytes } from "./envelope.ts";
+import { requestIdBytes } from "../metadata_keys.ts";
 
 export interface MembershipContext {
   readonly requestId: Uint8Array;

@@ -55,6 +55,7 @@ export class Metadata<Event> {
   readonly #parts: MetadataParts<Event>;
   #leaderlessSinceMs: number;
   #roleWaiters: (() => void)[] = [];
+  readonly #roleListeners: Set<() => void> = new Set();
   #appliedWaiters: { readonly index: number; readonly resolve: () => void }[] =
     [];
 
@@ -93,13 +94,38 @@ export class Metadata<Event> {
     if (command.length > commandBytesMax) {
       return Promise.reject(tooLarge(command.length));
     }
-    const { signal, requestId = this.#parts.requestIds.next() } = options;
-    return this.#bounded(signal, async (signal) => {
+    const { driver, leader: port, requestIds } = this.#parts;
+    const { requestId = requestIds.next() } = options;
+    return this.atLeader(async (leader, signal) => {
+      if (leader === undefined) {
+        return await within(
+          driver.requests.propose(requestId, command),
+          signal,
+        );
+      }
+      const proposed = await port.propose(leader, requestId, command, signal);
+      await this.#appliedUpTo(proposed.index, signal);
+      return proposed;
+    }, options);
+  }
+
+  /**
+   * Runs `work` with the node that leads, or with undefined where that is this one; runs it again
+   * when it finds the leader Unavailable, or when another takes the lead before it is done. Whatever
+   * it asks for must bear to be asked twice. Unavailable without a leader for longer than an
+   * election takes.
+   */
+  atLeader<T>(
+    work: (leader: Member | undefined, signal: AbortSignal) => Promise<T>,
+    options: Pick<RequestOptions, "signal"> = {},
+  ): Promise<T> {
+    return this.#bounded(options.signal, async (signal) => {
       for (;;) {
+        const { lead } = this.role;
         try {
-          return await this.#proposeOnce(requestId, command, signal);
+          return await this.#underLead(lead, work, signal);
         } catch (error) {
-          await this.#beforeRepeat(error, signal);
+          await this.#beforeRepeat(error, lead, signal);
         }
       }
     });
@@ -127,30 +153,36 @@ export class Metadata<Event> {
   read(options: Pick<RequestOptions, "signal"> = {}): Promise<number> {
     return this.#bounded(options.signal, async (signal) => {
       for (;;) {
+        const { lead } = this.role;
         try {
           return await within(this.#parts.driver.requests.read(), signal);
         } catch (error) {
-          await this.#beforeRepeat(error, signal);
+          await this.#beforeRepeat(error, lead, signal);
         }
       }
     });
   }
 
-  /** The events after `index`, then those to come; Aborted when the watcher must start again. */
+  /**
+   * The events after `index`, then those to come, of those that are wanted; Aborted when the watcher
+   * must start again.
+   */
   watch(
     index: number,
     signal: AbortSignal,
+    wanted?: (event: Event) => boolean,
   ): AsyncIterable<AppliedEvent<Event>> {
-    return this.#parts.events.watch(index, signal);
+    return this.#parts.events.watch(index, signal, wanted);
   }
 
-  /** Hands the lead over; whether this node does not lead any more after at most `ms`. */
+  /** Hands the lead over; whether another node leads after at most `ms`. */
   async transferLeader(nodeId: number, ms: number): Promise<boolean> {
     const { driver, clock } = this.#parts;
     const untilMs = clock.monotonicMs() + ms;
     driver.transferLeader(nodeId);
     const never = new AbortController().signal;
-    while (this.role.role === "leader" && !driver.stopped) {
+    const { id } = this.status();
+    while ([0, id].includes(this.role.lead) && !driver.stopped) {
       if (clock.monotonicMs() >= untilMs) return false;
       await this.#roleChange(never);
     }
@@ -175,6 +207,7 @@ export class Metadata<Event> {
     const waiters = this.#roleWaiters;
     this.#roleWaiters = [];
     for (const resolve of waiters) resolve();
+    for (const onRole of this.#roleListeners) onRole();
   }
 
   /** Told by the driver. */
@@ -188,21 +221,30 @@ export class Metadata<Event> {
     }
   }
 
-  /** Sends a request to whoever leads. */
-  async #proposeOnce(
-    requestId: Uint8Array,
-    command: Uint8Array,
+  /** Runs `work` for as long as `lead` leads: a leader that hangs answers nobody, and is replaced. */
+  async #underLead<T>(
+    lead: number,
+    work: (leader: Member | undefined, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
-  ): Promise<Proposed> {
-    const { driver, leader: port } = this.#parts;
-    if (this.role.role === "leader") {
-      return await within(driver.requests.propose(requestId, command), signal);
-    }
+  ): Promise<T> {
+    if (this.role.role === "leader") return await work(undefined, signal);
     const { leader } = this;
     if (leader === undefined) throw notLeader(undefined);
-    const proposed = await port.propose(leader, requestId, command, signal);
-    await this.#appliedUpTo(proposed.index, signal);
-    return proposed;
+    const moved = new AbortController();
+    const onRole = (): void => {
+      const next = this.role.lead;
+      if (next !== 0 && next !== lead) moved.abort(notLeader(this.leader));
+    };
+    this.#roleListeners.add(onRole);
+    try {
+      return await work(leader, AbortSignal.any([signal, moved.signal]));
+    } catch (error) {
+      throw moved.signal.aborted && !signal.aborted
+        ? moved.signal.reason
+        : error;
+    } finally {
+      this.#roleListeners.delete(onRole);
+    }
   }
 
   /** Runs `work` under the caller's signal, or else under the default deadline. */
@@ -227,8 +269,15 @@ export class Metadata<Event> {
     }
   }
 
-  /** Waits until a repetition may succeed. Throws what will not get better by it. */
-  async #beforeRepeat(error: unknown, signal: AbortSignal): Promise<void> {
+  /**
+   * Waits until a repetition may succeed after a failure under `lead`. Throws what will not get
+   * better by it.
+   */
+  async #beforeRepeat(
+    error: unknown,
+    lead: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const unavailable = error instanceof ConveyorError &&
       error.code === Code.Unavailable;
     if (!unavailable || signal.aborted || this.#parts.driver.stopped) {
@@ -240,6 +289,7 @@ export class Metadata<Event> {
     if (clock.monotonicMs() - this.#leaderlessSinceMs > patienceMs) {
       throw noQuorum(error as ConveyorError);
     }
+    if (this.role.lead !== 0 && this.role.lead !== lead) return;
     await this.#roleChange(signal);
   }
 

@@ -1,9 +1,7 @@
 /** The refusal of a node that does not lead: it names the one that does, so that callers can follow. */
 import { Code, ConveyorError } from "../errors.ts";
+import { leaderKey } from "../metadata_keys.ts";
 import type { Member } from "./members.ts";
-
-/** Trailing metadata with the leader's id and address: `2 http://host:port`. */
-export const leaderKey = "conveyor-leader";
 
 /** The error of a request that only a leader can take. */
 export function notLeader(leader: Member | undefined): ConveyorError {

@@ -9,6 +9,7 @@ import { decodeAnswer, refusalError } from "../state/answer.ts";
 import { encodeCommand } from "../state/command.ts";
 import type { State } from "../state/state.ts";
 import type { StateEvent } from "../state/types.ts";
+import { crc32c } from "../crc32c.ts";
 import type { Metadata } from "./metadata.ts";
 
 /** State and the way to change it. */
@@ -24,17 +25,20 @@ export class ReplicatedState {
 
   /**
    * Carries out a command on every node. `action` words the error that a refusal becomes: `create
-   * pipeline "orders"`.
+   * pipeline "orders"`. A request that its caller may repeat brings the id that it was given there:
+   * 16 bytes, and the command has to be the same each time.
    */
   async change(
     action: string,
     command: MessageInit<Command>,
     signal?: AbortSignal,
+    requestId?: Uint8Array,
   ): Promise<Answer> {
-    const { answer } = await this.metadata.propose(
-      encodeCommand(command),
-      signal ? { signal } : {},
-    );
+    const bytes = encodeCommand(command);
+    const { answer } = await this.metadata.propose(bytes, {
+      ...(signal && { signal }),
+      ...(requestId && { requestId: idOf(requestId, bytes) }),
+    });
     const decoded = decodeAnswer(answer);
     if (decoded.refusal) throw refusalError(action, decoded.refusal);
     return decoded;
@@ -45,4 +49,14 @@ export class ReplicatedState {
     await this.metadata.read(signal ? { signal } : {});
     return this.state;
   }
+}
+
+/** Callers' ids are told from those of nodes by their first bit, and from each other by the command. */
+function idOf(requestId: Uint8Array, command: Uint8Array): Uint8Array {
+  const id = requestId.slice();
+  id[0]! |= 0x80;
+  const view = new DataView(id.buffer);
+  const last = id.length - 4;
+  view.setUint32(last, view.getUint32(last) ^ crc32c(command));
+  return id;
 }

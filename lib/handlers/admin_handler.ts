@@ -5,13 +5,10 @@
  * as existing clients expect; what is unknown or malformed is an error of the call.
  */
 import { codecOf, type MessageInit } from "../../proto/codec.ts";
-import {
-  ClusterHealth,
-  NodeRole,
-  type NodeStatus,
-  type PipelineConfig,
-  type RouterAdminMethods,
-  type StageStatus,
+import type {
+  PipelineConfig,
+  RouterAdminMethods,
+  StageStatus,
 } from "../../proto/messages/router.ts";
 import type { Pipeline } from "../../proto/messages/state.ts";
 import { schema } from "../../proto/schema.ts";
@@ -21,6 +18,8 @@ import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import { requiredString } from "../options.ts";
 import { compilePipeline } from "../routing/pipeline.ts";
 import type { Handlers } from "../rpc/handler.ts";
+import { clusterView, type LeaderStatusPort } from "./cluster_view.ts";
+import { nameFrom, requestIdOf } from "./request_id.ts";
 import { timestampOf } from "./wire_time.ts";
 
 /** RouterAdmin, for the server to serve. */
@@ -50,27 +49,40 @@ type AdminHandlers = Required<Handlers<RouterAdminMethods>>;
 export class AdminHandler implements AdminHandlers {
   readonly #replicated: ReplicatedState;
   readonly #activity: PipelineActivity;
+  readonly #leader: LeaderStatusPort | undefined;
 
-  constructor(replicated: ReplicatedState, activity: PipelineActivity) {
+  /** Without `leader` a node that does not lead cannot say how the others are. */
+  constructor(
+    replicated: ReplicatedState,
+    activity: PipelineActivity,
+    leader?: LeaderStatusPort,
+  ) {
     this.#replicated = replicated;
     this.#activity = activity;
+    this.#leader = leader;
   }
 
   createPipeline: AdminHandlers["createPipeline"] = async (
     { config },
-    { signal },
+    context,
   ) => {
     const checked = checkedConfig(config);
-    const pipelineId = checked.id || crypto.randomUUID();
+    const requestId = requestIdOf(context);
+    const pipelineId = checked.id || nameFrom(requestId);
     const named = { ...checked, id: pipelineId };
     try {
-      await this.#replicated.change(`create pipeline "${pipelineId}"`, {
-        createPipeline: {
-          pipelineId,
-          config: configCodec.encode(named),
-          enabled: named.enabled,
+      await this.#replicated.change(
+        `create pipeline "${pipelineId}"`,
+        {
+          createPipeline: {
+            pipelineId,
+            config: configCodec.encode(named),
+            enabled: named.enabled,
+          },
         },
-      }, signal);
+        context.signal,
+        requestId,
+      );
       return { success: true, pipelineId };
     } catch (error) {
       return { success: false, pipelineId, error: domainRefusal(error) };
@@ -79,7 +91,7 @@ export class AdminHandler implements AdminHandlers {
 
   updatePipeline: AdminHandlers["updatePipeline"] = async (
     { pipelineId, config },
-    { signal },
+    context,
   ) => {
     requiredString("pipeline_id", pipelineId);
     const checked = checkedConfig(config);
@@ -100,7 +112,8 @@ export class AdminHandler implements AdminHandlers {
             enabled: checked.enabled,
           },
         },
-        signal,
+        context.signal,
+        requestIdOf(context),
       );
       return { success: true, version: BigInt(pipeline?.version ?? 0) };
     } catch (error) {
@@ -110,7 +123,7 @@ export class AdminHandler implements AdminHandlers {
 
   deletePipeline: AdminHandlers["deletePipeline"] = async (
     { pipelineId, force },
-    { signal },
+    context,
   ) => {
     requiredString("pipeline_id", pipelineId);
     const pending = this.#activity.pendingRecords(pipelineId);
@@ -125,7 +138,8 @@ export class AdminHandler implements AdminHandlers {
       await this.#replicated.change(
         `delete pipeline "${pipelineId}"`,
         { deletePipeline: { pipelineId, force } },
-        signal,
+        context.signal,
+        requestIdOf(context),
       );
       return { success: true };
     } catch (error) {
@@ -185,32 +199,10 @@ export class AdminHandler implements AdminHandlers {
     return { success: true, pendingRecords };
   };
 
-  getClusterStatus: AdminHandlers["getClusterStatus"] = () => {
-    const { metadata } = this.#replicated;
-    const status = metadata.status();
-    const nodes = metadata.members.filter(({ removed }) => !removed).map(
-      ({ id, address }): MessageInit<NodeStatus> => {
-        const peer = status.peers.find((peer) => peer.id === id);
-        const own = id === status.id;
-        return {
-          nodeId: BigInt(id),
-          address,
-          role: roleOf(id, status),
-          healthy: own || (peer?.recentActive ?? status.lead === id),
-          matchIndex: BigInt(peer?.match ?? (own ? status.commit : 0)),
-        };
-      },
-    );
-    return {
-      nodeId: BigInt(status.id),
-      leaderId: BigInt(status.lead),
-      term: BigInt(status.term),
-      commitIndex: BigInt(status.commit),
-      appliedIndex: BigInt(status.applied),
-      nodes,
-      health: healthOf(status.lead, nodes),
-    };
-  };
+  getClusterStatus: AdminHandlers["getClusterStatus"] = (
+    _request,
+    { signal },
+  ) => clusterView(this.#replicated.metadata, this.#leader, signal);
 
   getMetrics: AdminHandlers["getMetrics"] = ({ metricNames }) => {
     const metrics = this.#activity.metrics();
@@ -268,22 +260,4 @@ function domainRefusal(error: unknown): string {
       error.code === Code.FailedPrecondition);
   if (!refused) throw error;
   return error.message;
-}
-
-function roleOf(
-  id: number,
-  status: { readonly lead: number; readonly learners: readonly number[] },
-): NodeRole {
-  if (id === status.lead) return NodeRole.Leader;
-  return status.learners.includes(id) ? NodeRole.Learner : NodeRole.Follower;
-}
-
-function healthOf(
-  lead: number,
-  nodes: readonly MessageInit<NodeStatus>[],
-): ClusterHealth {
-  if (lead === 0) return ClusterHealth.Unhealthy;
-  return nodes.every(({ healthy }) => healthy)
-    ? ClusterHealth.Healthy
-    : ClusterHealth.Degraded;
 }

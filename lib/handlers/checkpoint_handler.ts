@@ -6,6 +6,7 @@
 import type { CheckpointServiceMethods } from "../../proto/messages/checkpoint.ts";
 import type { Timestamp } from "../../proto/messages/google.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
+import { OffsetGatherer } from "../consensus/offset_gatherer.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import { requiredString } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
@@ -27,9 +28,11 @@ const sequenceMax = 2n ** 64n - 1n;
 /** The handlers of a node. */
 export class CheckpointHandler implements CheckpointHandlers {
   readonly #replicated: ReplicatedState;
+  readonly #gatherer: OffsetGatherer;
 
   constructor(replicated: ReplicatedState) {
     this.#replicated = replicated;
+    this.#gatherer = new OffsetGatherer(replicated);
   }
 
   commitOffset: Method<"commitOffset"> = async (
@@ -37,16 +40,8 @@ export class CheckpointHandler implements CheckpointHandlers {
     { signal },
   ) => {
     requiredString("source_id", sourceId);
-    const { offsets } = await this.#replicated.change(
-      `commit an offset of source "${sourceId}"`,
-      {
-        commitOffsets: {
-          sources: [{ sourceId, partitions: [partition], offsets: [offset] }],
-        },
-      },
-      signal,
-    );
-    return { success: offsets?.lower.length === 0 };
+    const commit = { sourceId, partition, offset };
+    return { success: await this.#gatherer.commit(commit, signal) };
   };
 
   getSourceOffset: Method<"getSourceOffset"> = async (

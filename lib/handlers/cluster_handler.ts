@@ -15,7 +15,6 @@ import {
   type StatusResponse,
 } from "../../proto/messages/cluster.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import { requestIdBytes } from "../consensus/envelope.ts";
 import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { Metadata } from "../consensus/metadata.ts";
 import { notLeader } from "../consensus/not_leader.ts";
@@ -25,6 +24,7 @@ import {
   promoteLagEntries,
   transferTimeoutMs,
 } from "../limits.ts";
+import { requestIdBytes } from "../metadata_keys.ts";
 import type { PeerStatus, Role, Status } from "../raft/types.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import type { RaftStore } from "../storage/store.ts";
@@ -37,17 +37,31 @@ export const clusterService: Service<ClusterServiceMethods> = serviceOf(
 /** The leases of the state. */
 export type LeasesPort = Pick<LeaseKeeper, "renewAll">;
 
+/** The replicated state, of whatever kind, and its members. */
+export type ClusterMetadata = Pick<
+  Metadata<unknown>,
+  | "role"
+  | "leader"
+  | "members"
+  | "status"
+  | "propose"
+  | "read"
+  | "changeMembership"
+  | "transferLeader"
+  | "heir"
+>;
+
 type ClusterHandlers = Required<Handlers<ClusterServiceMethods>>;
 
 /** The handlers of a node. */
 export class ClusterHandler implements ClusterHandlers {
-  readonly #metadata: Metadata<unknown>;
+  readonly #metadata: ClusterMetadata;
   readonly #store: RaftStore;
   readonly #leases: LeasesPort | undefined;
 
   /** Without `leases` the state has none, and RenewLeases answers Unimplemented. */
   constructor(
-    metadata: Metadata<unknown>,
+    metadata: ClusterMetadata,
     store: RaftStore,
     leases?: LeasesPort,
   ) {
@@ -123,7 +137,10 @@ export class ClusterHandler implements ClusterHandlers {
     }
     const known = this.#metadata.members.find((member) => member.id === id);
     const present = known !== undefined && !known.removed;
-    if (!present || known.address !== address) {
+    const { learners } = this.#metadata.status();
+    if (present && !learner && learners.includes(id)) {
+      await this.#promote(id, signal);
+    } else if (!present || known.address !== address) {
       await this.#metadata.changeMembership(
         [{ type: learner ? "addLearner" : "addNode", nodeId: id }],
         address,
@@ -155,24 +172,7 @@ export class ClusterHandler implements ClusterHandlers {
   ) => {
     const id = idOf(nodeId);
     this.#member(id);
-    this.#requireLead();
-    const { commit, peers, voters } = this.#metadata.status();
-    if (!voters.includes(id)) {
-      const match = peers.find((peer) => peer.id === id)?.match ?? 0;
-      if (commit - match > promoteLagEntries) {
-        throw new ConveyorError(
-          Code.FailedPrecondition,
-          `Cannot promote node ${id}: it is ${
-            commit - match
-          } entries behind, and must be within ${promoteLagEntries}`,
-        );
-      }
-      await this.#metadata.changeMembership(
-        [{ type: "addNode", nodeId: id }],
-        "",
-        signal,
-      );
-    }
+    await this.#promote(id, signal);
     return { nodes: this.#nodes() };
   };
 
@@ -227,6 +227,27 @@ export class ClusterHandler implements ClusterHandlers {
       nodes: this.#nodes(),
     } satisfies MessageInit<StatusResponse>;
   };
+
+  /** Gives a learner its vote, if the log would not have to wait for it. */
+  async #promote(id: number, signal: AbortSignal): Promise<void> {
+    this.#requireLead();
+    const { commit, peers, voters } = this.#metadata.status();
+    if (voters.includes(id)) return;
+    const match = peers.find((peer) => peer.id === id)?.match ?? 0;
+    if (commit - match > promoteLagEntries) {
+      throw new ConveyorError(
+        Code.FailedPrecondition,
+        `Cannot promote node ${id}: it is ${
+          commit - match
+        } entries behind, and must be within ${promoteLagEntries}`,
+      );
+    }
+    await this.#metadata.changeMembership(
+      [{ type: "addNode", nodeId: id }],
+      "",
+      signal,
+    );
+  }
 
   #requireLead(): void {
     if (this.#metadata.role.role !== "leader") {

@@ -6,6 +6,7 @@
  */
 import type { MessageInit } from "../../proto/codec.ts";
 import { HealthStatus } from "../../proto/messages/common.ts";
+import type { Duration } from "../../proto/messages/google.ts";
 import {
   EventType,
   type HeartbeatRequest,
@@ -17,19 +18,27 @@ import {
 } from "../../proto/messages/registry.ts";
 import { LeaseKind } from "../../proto/messages/state.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
+import type { LeaseKeeper, LeaseRenewal } from "../consensus/lease_keeper.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
-import { invalidArgument } from "../errors.ts";
+import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import {
+  heartbeatsAtOnceMax,
   initialCredits,
   leaseTtlMsMax,
   leaseTtlMsMin,
   leaseTtlPerHeartbeat,
+  serviceDrainMs,
+  serviceDrainMsMax,
+  serviceHeartbeatMs,
 } from "../limits.ts";
 import { requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
-import { healthOf, isMeant, type ServiceQuery } from "../state/services.ts";
-import type { RegisteredService, StateEvent } from "../state/types.ts";
+import { overlapped } from "../rpc/overlapped.ts";
+import { healthInForm } from "../state/service_rules.ts";
+import { healthOf, type ServiceQuery } from "../state/services.ts";
+import type { RegisteredService } from "../state/types.ts";
+import { nameFrom, requestIdOf } from "./request_id.ts";
+import { serviceChange } from "./service_events.ts";
 import { durationOf, msOf, timestampOf } from "./wire_time.ts";
 
 /** ServiceRegistry, for the server to serve. */
@@ -66,29 +75,35 @@ export class RegistryHandler implements RegistryHandlers {
     this.#activity = activity;
   }
 
-  register: Method<"register"> = async (request, { signal }) => {
+  register: Method<"register"> = async (request, context) => {
     const { identity, endpoint, metadata, sidecarId } = request;
     const serviceId = requiredString(
       "identity.service_id",
       identity?.serviceId,
     );
     const leaseTtlMs = leaseTtlOf(request.heartbeatInterval);
-    const registrationId = crypto.randomUUID();
-    const leaseId = crypto.randomUUID();
-    await this.#replicated.change(`register service "${serviceId}"`, {
-      registerService: {
-        service: {
-          identity,
-          endpoint,
-          metadata,
-          sidecarId,
-          registrationId,
-          leaseId,
-          leaseTtlMs,
-          health: { status: HealthStatus.Healthy },
+    const requestId = requestIdOf(context);
+    const registrationId = nameFrom(requestId);
+    const leaseId = `lease-${registrationId}`;
+    await this.#replicated.change(
+      `register service "${serviceId}"`,
+      {
+        registerService: {
+          service: {
+            identity,
+            endpoint,
+            metadata,
+            sidecarId,
+            registrationId,
+            leaseId,
+            leaseTtlMs,
+            health: { status: HealthStatus.Healthy },
+          },
         },
       },
-    }, signal);
+      context.signal,
+      requestId,
+    );
     return {
       success: true,
       registrationId,
@@ -98,56 +113,53 @@ export class RegistryHandler implements RegistryHandlers {
     };
   };
 
-  deregister: Method<"deregister"> = async (request, { signal }) => {
-    const { serviceId, registrationId, graceful, drainTimeout } = request;
+  deregister: Method<"deregister"> = async (request, context) => {
+    const { serviceId, registrationId, graceful } = request;
+    const { signal } = context;
+    requiredString("service_id", serviceId);
+    const drainMs = drainMsOf(request.drainTimeout);
+    const requestId = requestIdOf(context);
     const action = `deregister service "${serviceId}"`;
     if (graceful) {
-      await this.#replicated.change(action, {
-        setServiceDraining: { serviceId, registrationId, draining: true },
-      }, signal);
-      const timeout = AbortSignal.timeout(msOf(drainTimeout) ?? 10_000);
-      await this.#activity.serviceDrained(
-        serviceId,
-        AbortSignal.any([signal, timeout]),
-      ).catch(() => {});
+      await this.#replicated.change(
+        action,
+        {
+          setServiceDraining: { serviceId, registrationId, draining: true },
+        },
+        signal,
+        requestId,
+      );
+      await this.#drain(serviceId, drainMs, signal);
     }
     const pendingRecords = this.#activity.pendingRecords(serviceId);
-    await this.#replicated.change(action, {
-      deregisterService: { serviceId, registrationId },
-    }, signal);
+    await this.#replicated.change(
+      action,
+      {
+        deregisterService: { serviceId, registrationId },
+      },
+      signal,
+      requestId,
+    );
     return { success: true, pendingRecords };
   };
 
-  async *heartbeat(
+  heartbeat(
     requests: AsyncIterable<HeartbeatRequest>,
     { signal }: CallContext,
   ): AsyncGenerator<MessageInit<HeartbeatResponse>, void, void> {
-    let told = false;
-    for await (const request of requests) {
-      const { serviceId, registrationId, health } = request;
-      const lease = { kind: LeaseKind.Service, id: serviceId, registrationId };
-      const renewal = await this.#leases.renew(lease);
-      if (renewal.kind !== "renewed") {
-        yield { acknowledged: false };
-        continue;
-      }
-      const service = this.#replicated.state.services.get(serviceId);
-      if (health && service && differs(health, service.health)) {
-        await this.#replicated.change(
-          `change the health of service "${serviceId}"`,
-          { setServiceHealth: { serviceId, registrationId, health } },
-          signal,
-        );
-      }
-      const draining = service?.draining ?? false;
-      const commands = drainCommands(told, draining);
-      told = draining;
-      yield {
-        acknowledged: true,
-        nextHeartbeatDeadline: durationOf(renewal.lastsMs),
-        commands,
-      };
-    }
+    const draining = new Set<string>();
+    return overlapped(requests, heartbeatsAtOnceMax, (request) => {
+      const { serviceId: id, registrationId } = request;
+      const renewal = this.#leases.renew({
+        kind: LeaseKind.Service,
+        id,
+        registrationId,
+      });
+      // Told when it is its turn.
+      renewal.catch(() => {});
+      return async () =>
+        await this.#answer(request, await renewal, draining, signal);
+    });
   }
 
   listServices: Method<"listServices"> = async (request, { signal }) => {
@@ -181,10 +193,13 @@ export class RegistryHandler implements RegistryHandlers {
     for (const service of present) {
       yield { eventType: EventType.Added, service: this.#toWire(service) };
     }
-    for await (const { event } of metadata.watch(index, signal)) {
-      const change = serviceChange(event, query);
-      if (change === undefined) continue;
-      const [eventType, service] = change;
+    const changes = metadata.watch(
+      index,
+      signal,
+      (event) => serviceChange(event, query) !== undefined,
+    );
+    for await (const { event } of changes) {
+      const [eventType, service] = serviceChange(event, query)!;
       yield { eventType, service: this.#toWire(service) };
     }
   }
@@ -211,6 +226,68 @@ export class RegistryHandler implements RegistryHandlers {
     };
   };
 
+  /** Answers a heartbeat; `draining` has the services of its stream that were told to drain. */
+  async #answer(
+    request: HeartbeatRequest,
+    renewal: LeaseRenewal,
+    draining: Set<string>,
+    signal: AbortSignal,
+  ): Promise<MessageInit<HeartbeatResponse>> {
+    const { serviceId } = request;
+    const held = renewal.kind === "renewed" &&
+      await this.#noteHealth(request, signal);
+    if (!held) {
+      draining.delete(serviceId);
+      return { acknowledged: false };
+    }
+    const service = this.#replicated.state.services.get(serviceId);
+    return {
+      acknowledged: true,
+      nextHeartbeatDeadline: durationOf(renewal.lastsMs),
+      commands: drainCommands(draining, serviceId, service?.draining ?? false),
+    };
+  }
+
+  /** Has a health that is new known everywhere; whether the registration still holds its id. */
+  async #noteHealth(
+    { serviceId, registrationId, health }: HeartbeatRequest,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const service = this.#replicated.state.services.get(serviceId);
+    // This node may not have heard of the registration yet: the next heartbeat comes.
+    if (!health || service?.registrationId !== registrationId) return true;
+    if (!isNews(health, service.health)) return true;
+    try {
+      await this.#replicated.change(
+        `change the health of service "${serviceId}"`,
+        { setServiceHealth: { serviceId, registrationId, health } },
+        signal,
+      );
+      return true;
+    } catch (error) {
+      if (isReplaced(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Waits until nothing is under way to a service, for a bounded time. */
+  async #drain(
+    serviceId: string,
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const enough = new AbortController();
+    const timer = setTimeout(() => enough.abort(), ms);
+    const either = AbortSignal.any([signal, enough.signal]);
+    try {
+      await this.#activity.serviceDrained(serviceId, either);
+    } catch (error) {
+      if (!enough.signal.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   #toWire(service: RegisteredService): MessageInit<WireService> {
     const { identity, endpoint, metadata, health } = service;
     const heardAtMs = this.#leases.heardAtMs({
@@ -231,62 +308,48 @@ export class RegistryHandler implements RegistryHandlers {
 }
 
 /** Three heartbeats may be lost before the lease runs out. */
-function leaseTtlOf(
-  interval: Parameters<typeof msOf>[0],
-): number {
-  const ms = (msOf(interval) ?? 0) * leaseTtlPerHeartbeat;
-  if (ms === 0) return 15_000;
-  if (ms > 0 && ms <= leaseTtlMsMax) return Math.max(ms, leaseTtlMsMin);
+function leaseTtlOf(interval: Duration | undefined): number {
+  const ms = msOf(interval) || serviceHeartbeatMs;
+  const ttlMs = Math.ceil(ms * leaseTtlPerHeartbeat);
+  if (ms > 0 && ttlMs <= leaseTtlMsMax) return Math.max(ttlMs, leaseTtlMsMin);
   throw invalidArgument(
     "heartbeat_interval",
     `must be from 0 to ${leaseTtlMsMax / leaseTtlPerHeartbeat} ms`,
-    msOf(interval),
+    ms,
   );
 }
 
-/** What a watcher of `query` is told of an event: one that begins to fit is added, and so on. */
-function serviceChange(
-  event: StateEvent,
-  query: ServiceQuery,
-): [EventType, RegisteredService] | undefined {
-  switch (event.kind) {
-    case "serviceAdded":
-      return isMeant(event.service, query)
-        ? [EventType.Added, event.service]
-        : undefined;
-    case "serviceRemoved":
-      return isMeant(event.service, query)
-        ? [EventType.Removed, event.service]
-        : undefined;
-    case "serviceModified":
-    case "serviceHealthChanged": {
-      const before = isMeant(event.before, query);
-      const after = isMeant(event.service, query);
-      if (!before && !after) return undefined;
-      if (!before) return [EventType.Added, event.service];
-      if (!after) return [EventType.Removed, event.before];
-      return [
-        event.kind === "serviceModified"
-          ? EventType.Modified
-          : EventType.HealthChanged,
-        event.service,
-      ];
-    }
-    default:
-      return undefined;
-  }
+function drainMsOf(timeout: Duration | undefined): number {
+  const ms = msOf(timeout) ?? serviceDrainMs;
+  if (ms >= 0 && ms <= serviceDrainMsMax) return ms;
+  throw invalidArgument(
+    "drain_timeout",
+    `must be from 0 to ${serviceDrainMsMax} ms`,
+    ms,
+  );
 }
 
-function differs(a: ServiceHealth, b: Readonly<ServiceHealth>): boolean {
-  return a.status !== b.status || a.message !== b.message ||
-    JSON.stringify(a.components) !== JSON.stringify(b.components);
+/** Whether a service says of its health what the state has not. */
+function isNews(said: ServiceHealth, known: Readonly<ServiceHealth>): boolean {
+  const { status, message, components } = healthInForm(said);
+  return status !== known.status || message !== known.message ||
+    JSON.stringify(components) !== JSON.stringify(known.components);
+}
+
+/** That the registration is not the present one is told in the answer to its heartbeat. */
+function isReplaced(error: unknown): boolean {
+  return error instanceof ConveyorError &&
+    (error.code === Code.FailedPrecondition || error.code === Code.NotFound);
 }
 
 function drainCommands(
-  told: boolean,
+  told: Set<string>,
+  serviceId: string,
   draining: boolean,
 ): MessageInit<RouterCommand>[] {
-  if (draining === told) return [];
+  if (draining === told.has(serviceId)) return [];
+  if (draining) told.add(serviceId);
+  else told.delete(serviceId);
   return draining
     ? [{ drain: { reason: "the service is being deregistered" } }]
     : [{ resume: {} }];

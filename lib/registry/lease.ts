@@ -111,6 +111,11 @@ export class LeaseTable {
     };
   }
 
+  /** Moves every deadline: nobody could be heard of for so long. */
+  postpone(ms: number): void {
+    for (const entry of this.#entries.values()) entry.deadlineMs += ms;
+  }
+
   /** When it was last heard of; undefined: not since this node leads, or not at all. */
   heardMs(lease: Pick<LeaseRef, "kind" | "id">): number | undefined {
     return this.#entries.get(keyOf(lease))?.heardMs;

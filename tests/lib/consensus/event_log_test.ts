@@ -68,3 +68,27 @@ Deno.test("EventLog.close() ends every watch with its reason", async () => {
   log.close(new Error("closing"));
   await assertRejects(() => watching, Error, "closing");
 });
+
+Deno.test("EventLog.watch() skips what is not wanted, and is never behind for it", async () => {
+  const log = new EventLog<number>(0);
+  const { signal } = new AbortController();
+  const even = (event: number): boolean => event % 2 === 0;
+  const watching = log.watch(0, signal, even);
+  log.append(1, [1, 2, 3]);
+  assertEquals((await watching.next()).value, { index: 1, event: 2 });
+  const next = watching.next();
+  for (let index = 2; index < 5 * watchEventsMax; index++) {
+    log.append(index, [2 * index + 1]);
+  }
+  log.append(5 * watchEventsMax, [7, 8]);
+  const event = { index: 5 * watchEventsMax, event: 8 };
+  assertEquals((await next).value, event);
+});
+
+Deno.test("EventLog.watch() ends when its signal aborts while it waits", async () => {
+  const log = new EventLog<number>(0);
+  const end = new AbortController();
+  const next = log.watch(0, end.signal).next();
+  end.abort();
+  assertEquals((await next).done, true);
+});

@@ -1,13 +1,16 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { within } from "../../../lib/consensus/within.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
 import { commandBytesMax } from "../../../lib/limits.ts";
+import { ListMachine } from "../../fixtures/list_machine.ts";
 import { MetadataCluster, until } from "../../fixtures/metadata_cluster.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+const makeList = (): ListMachine => new ListMachine();
 
 async function propose(
-  cluster: MetadataCluster,
+  cluster: MetadataCluster<string, ListMachine>,
   id: number,
   text: string,
   options: { requestId?: Uint8Array; signal?: AbortSignal } = {},
@@ -20,25 +23,27 @@ async function propose(
 }
 
 Deno.test("propose() on a single node leads at once and answers what was applied", async () => {
-  await using cluster = await MetadataCluster.start(1);
+  await using cluster = await MetadataCluster.start(1, makeList);
   assertEquals(await propose(cluster, 1, "a"), "1");
   assertEquals(await propose(cluster, 1, "b"), "2");
-  assertEquals(cluster.list(1), ["a", "b"]);
+  assertEquals(cluster.machine(1).list, ["a", "b"]);
 });
 
 Deno.test("propose() works on every node, and the proposer's state shows it", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   for (const id of cluster.ids) {
     await propose(cluster, id, `from ${id}`);
-    assert(cluster.list(id).includes(`from ${id}`));
+    assert(cluster.machine(id).list.includes(`from ${id}`));
   }
-  await until(() => cluster.ids.every((id) => cluster.list(id).length === 3));
-  assertEquals(cluster.list(1), cluster.list(2));
-  assertEquals(cluster.list(2), cluster.list(3));
+  await until(() =>
+    cluster.ids.every((id) => cluster.machine(id).list.length === 3)
+  );
+  assertEquals(cluster.machine(1).list, cluster.machine(2).list);
+  assertEquals(cluster.machine(2).list, cluster.machine(3).list);
 });
 
 Deno.test("propose() applies a repeated request once", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   const requestId = new Uint8Array(16).fill(9);
   const answers = await Promise.all(
     [1, 2, 3, 1].map((id) => propose(cluster, id, "once", { requestId })),
@@ -48,7 +53,7 @@ Deno.test("propose() applies a repeated request once", async () => {
 });
 
 Deno.test("propose() refuses a command that is too large before it enters the log", async () => {
-  await using cluster = await MetadataCluster.start(1);
+  await using cluster = await MetadataCluster.start(1, makeList);
   await propose(cluster, 1, "a");
   const before = cluster.metadata(1).status().commit;
   const error = await assertRejects(
@@ -61,7 +66,7 @@ Deno.test("propose() refuses a command that is too large before it enters the lo
 });
 
 Deno.test("propose() survives the crash of the leader and loses nothing that was answered", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   const answered: string[] = [];
   for (let round = 0; round < 3; round++) {
     const leader = await cluster.leader();
@@ -76,26 +81,28 @@ Deno.test("propose() survives the crash of the leader and loses nothing that was
     await cluster.boot(leader);
   }
   assertEquals(answered.length, 60);
-  await until(() => cluster.ids.every((id) => cluster.list(id).length === 60));
+  await until(() =>
+    cluster.ids.every((id) => cluster.machine(id).list.length === 60)
+  );
   for (const id of cluster.ids) {
-    assertEquals(new Set(cluster.list(id)), new Set(answered));
-    assertEquals(cluster.list(id), cluster.list(1));
+    assertEquals(new Set(cluster.machine(id).list), new Set(answered));
+    assertEquals(cluster.machine(id).list, cluster.machine(1).list);
   }
 });
 
 Deno.test("read() sees on a follower what was answered elsewhere", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   for (let round = 0; round < 20; round++) {
     const writer = 1 + round % 3;
     const reader = 1 + (round + 1) % 3;
     await propose(cluster, writer, `${round}`);
     await cluster.metadata(reader).read();
-    assertEquals(cluster.list(reader).length, round + 1);
+    assertEquals(cluster.machine(reader).list.length, round + 1);
   }
 });
 
 Deno.test("a node without a quorum refuses at once, and serves again when it is back", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   const leader = await cluster.leader();
   await propose(cluster, leader, "before");
   for (const id of cluster.ids) if (id !== leader) await cluster.crash(id);
@@ -112,11 +119,11 @@ Deno.test("a node without a quorum refuses at once, and serves again when it is 
   for (const id of [1, 2, 3]) if (id !== leader) await cluster.boot(id);
   await cluster.leader();
   await propose(cluster, leader, "after");
-  assertEquals(cluster.list(leader).at(-1), "after");
+  assertEquals(cluster.machine(leader).list.at(-1), "after");
 });
 
 Deno.test("a leader that is cut off answers no read and no write", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   const leader = await cluster.leader();
   await propose(cluster, leader, "before");
   cluster.isolate(leader);
@@ -131,11 +138,11 @@ Deno.test("a leader that is cut off answers no read and no write", async () => {
   cluster.heal();
   await until(() => cluster.metadata(leader).role.lead !== 0);
   await cluster.metadata(leader).read();
-  assertEquals(cluster.list(leader), ["before", "without it"]);
+  assertEquals(cluster.machine(leader).list, ["before", "without it"]);
 });
 
 Deno.test("propose() ends when its signal aborts", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   const leader = await cluster.leader();
   cluster.isolate(leader);
   const controller = new AbortController();
@@ -146,7 +153,7 @@ Deno.test("propose() ends when its signal aborts", async () => {
 });
 
 Deno.test("a node that is far behind is brought up by a snapshot", async () => {
-  await using cluster = await MetadataCluster.start(3, {
+  await using cluster = await MetadataCluster.start(3, makeList, {
     snapshotLogBytes: 2_000,
     logTailEntries: 5,
   });
@@ -156,15 +163,15 @@ Deno.test("a node that is far behind is brought up by a snapshot", async () => {
   for (let at = 0; at < 100; at++) await propose(cluster, leader, `${at}`);
   await until(() => cluster.store(leader).view.firstIndex() > 20);
   await cluster.boot(behind);
-  await until(() => cluster.list(behind).length === 100);
-  assertEquals(cluster.list(behind), cluster.list(leader));
+  await until(() => cluster.machine(behind).list.length === 100);
+  assertEquals(cluster.machine(behind).list, cluster.machine(leader).list);
   assert(cluster.store(behind).view.firstIndex() > 20);
   // What it answered before the snapshot is known to it still.
   assertEquals(await propose(cluster, behind, "next"), "101");
 });
 
 Deno.test("a node restarts from its own snapshot and log", async () => {
-  await using cluster = await MetadataCluster.start(1, {
+  await using cluster = await MetadataCluster.start(1, makeList, {
     snapshotLogBytes: 1_000,
     logTailEntries: 5,
   });
@@ -173,11 +180,11 @@ Deno.test("a node restarts from its own snapshot and log", async () => {
   await cluster.crash(1);
   await cluster.boot(1);
   assertEquals(await propose(cluster, 1, "next"), "51");
-  assertEquals(cluster.list(1).length, 51);
+  assertEquals(cluster.machine(1).list.length, 51);
 });
 
 Deno.test("changeMembership() takes a node in as a learner, then a voter, and out for good", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   await propose(cluster, 1, "a");
   const leader = await cluster.leader();
   const metadata = cluster.metadata(leader);
@@ -186,7 +193,7 @@ Deno.test("changeMembership() takes a node in as a learner, then a voter, and ou
     "http://node-4:1",
   );
   await cluster.boot(4);
-  await until(() => cluster.list(4).length === 1);
+  await until(() => cluster.machine(4).list.length === 1);
   await metadata.changeMembership([{ type: "addNode", nodeId: 4 }]);
   await until(() => cluster.metadata(4).status().voters.length === 4);
   assertEquals(await propose(cluster, 4, "b"), "2");
@@ -214,7 +221,7 @@ Deno.test("changeMembership() takes a node in as a learner, then a voter, and ou
 });
 
 Deno.test("close() of the leader hands the lead over before it stops", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   const leader = await cluster.leader();
   await propose(cluster, leader, "a");
   const { metadata } = cluster.node(leader);
@@ -226,7 +233,7 @@ Deno.test("close() of the leader hands the lead over before it stops", async () 
 });
 
 Deno.test("watch() tells what is applied, on every node in the same order", async () => {
-  await using cluster = await MetadataCluster.start(3);
+  await using cluster = await MetadataCluster.start(3, makeList);
   const end = new AbortController();
   const seen = cluster.ids.map(async (id) => {
     const texts: string[] = [];
@@ -245,4 +252,33 @@ Deno.test("watch() tells what is applied, on every node in the same order", asyn
   assertEquals(one, two);
   assertEquals(two, three);
   assertEquals(new Set(one).size, 9);
+});
+
+Deno.test("propose() to a leader that hangs goes to the next one, and is applied once", async () => {
+  await using cluster = await MetadataCluster.start(3, makeList);
+  const leader = await cluster.leader();
+  const other = cluster.ids.find((id) => id !== leader)!;
+  await propose(cluster, other, "before");
+  cluster.hang(leader);
+  assertEquals(await propose(cluster, other, "after"), "2");
+  cluster.heal();
+  assertEquals(await propose(cluster, leader, "healed"), "3");
+  assertEquals(cluster.machine(leader).list, ["before", "after", "healed"]);
+});
+
+Deno.test("atLeader() gives the work a new leader when the first is gone", async () => {
+  await using cluster = await MetadataCluster.start(3, makeList);
+  const first = await cluster.leader();
+  const other = cluster.ids.find((id) => id !== first)!;
+  const asked: (number | undefined)[] = [];
+  const work = cluster.metadata(other).atLeader(async (leader, signal) => {
+    asked.push(leader?.id);
+    if (leader?.id !== first) return "done";
+    cluster.isolate(first);
+    return await within(new Promise<never>(() => {}), signal);
+  });
+  assertEquals(await work, "done");
+  assertEquals(asked[0], first);
+  const second = asked.at(-1) ?? other;
+  assertEquals(second, cluster.metadata(other).role.lead);
 });

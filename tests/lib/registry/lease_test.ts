@@ -85,3 +85,10 @@ Deno.test("LeaseTable.due() gives no more than asked for", () => {
   }
   assertEquals(table.due(10, 3).expire.length, 3);
 });
+
+Deno.test("LeaseTable.postpone() moves every deadline", () => {
+  const table = started();
+  table.postpone(500);
+  assertEquals(table.due(1_599, 10).expire, []);
+  assertEquals(table.due(1_600, 10).expire, [lease("a")]);
+});

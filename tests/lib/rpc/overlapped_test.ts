@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { setImmediate as turn } from "node:timers/promises";
-import { overlapped } from "../../../lib/connector/overlapped.ts";
+import { overlapped } from "../../../lib/rpc/overlapped.ts";
 
 /** Items that come when they are pushed, and tells of how many were taken. */
 class Items implements AsyncIterable<number> {

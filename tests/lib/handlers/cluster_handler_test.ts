@@ -1,0 +1,230 @@
+import { assert, assertEquals } from "@std/assert";
+import { Code, type ConveyorError } from "../../../lib/errors.ts";
+import { clusterService } from "../../../lib/handlers/cluster_handler.ts";
+import { leaseRenewalsMax } from "../../../lib/limits.ts";
+import { leaderKey } from "../../../lib/metadata_keys.ts";
+import type { ClusterNode } from "../../../proto/messages/cluster.ts";
+import {
+  LeaseOutcome,
+  NodeRole,
+  NodeSuffrage,
+} from "../../../proto/messages/cluster.ts";
+import { offsetCommand } from "../../fixtures/cluster_server.ts";
+import { until } from "../../fixtures/metadata_cluster.ts";
+import { rejection } from "../../fixtures/rejection.ts";
+import { leaseOf, register } from "../../fixtures/services.ts";
+import { StateCluster, type StateNode } from "../../fixtures/state_cluster.ts";
+
+const { methods } = clusterService;
+const requestId = new Uint8Array(16).fill(2);
+
+/** That a node which does not lead refuses, and names the one that does. */
+function assertHint(error: ConveyorError, leader: number): void {
+  assertEquals(error.metadata[leaderKey], [
+    `${leader} http://node-${leader}:1`,
+  ]);
+}
+
+async function members(node: StateNode): Promise<[bigint, NodeSuffrage][]> {
+  const { message } = await node.calls.unary(methods.listNodes, {});
+  return message.nodes.map(({ nodeId, suffrage }: ClusterNode) => [
+    nodeId,
+    suffrage,
+  ]);
+}
+
+Deno.test("propose() is carried out once by the leader, and refused elsewhere with its place", async () => {
+  await using cluster = await StateCluster.start(3);
+  const leader = await cluster.raft.leader();
+  const propose = (id: number) =>
+    cluster.node(id).calls.unary(methods.propose, {
+      requestId,
+      command: offsetCommand(4n),
+    });
+  const first = (await propose(leader)).message;
+  assertEquals((await propose(leader)).message.answer, first.answer);
+  const { state, metadata } = cluster.node(leader).replicated;
+  assertEquals(state.offsets.get("s", 0)?.offset, 4n);
+  assertEquals(BigInt(metadata.status().commit), first.index);
+  assertHint(
+    await rejection(propose(await cluster.follower()), Code.Unavailable),
+    leader,
+  );
+});
+
+Deno.test("propose() refuses a request id of another length, and a command without bytes", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls } = cluster.node(1);
+  for (
+    const [request, field] of [
+      [
+        { requestId: new Uint8Array(4), command: offsetCommand(1n) },
+        "request_id",
+      ],
+      [{ requestId, command: new Uint8Array(0) }, "command"],
+    ] as const
+  ) {
+    const error = await rejection(
+      calls.unary(methods.propose, request),
+      Code.InvalidArgument,
+    );
+    assertEquals(error.details[0]?.field, field);
+  }
+});
+
+Deno.test("readIndex() is the leader's, behind everything that was answered", async () => {
+  await using cluster = await StateCluster.start(3);
+  const leader = await cluster.raft.leader();
+  const { message: proposed } = await cluster.node(leader).calls.unary(
+    methods.propose,
+    { requestId, command: offsetCommand(4n) },
+  );
+  const read = (id: number) =>
+    cluster.node(id).calls.unary(methods.readIndex, {});
+  assert((await read(leader)).message.index >= proposed.index);
+  assertHint(
+    await rejection(read(await cluster.follower()), Code.Unavailable),
+    leader,
+  );
+});
+
+Deno.test("renewLeases() is the leader's, and bounded", async () => {
+  await using cluster = await StateCluster.start(3);
+  const leader = await cluster.raft.leader();
+  const lease = leaseOf("a", await register(cluster.node(leader), "a"));
+  const renew = (id: number, count: number) =>
+    cluster.node(id).calls.unary(methods.renewLeases, {
+      leases: Array.from({ length: count }, () => lease),
+    });
+  await until(() => {
+    try {
+      return cluster.node(leader).leases.renewAll([]);
+    } catch {
+      return false;
+    }
+  });
+  const { message } = await renew(leader, 2);
+  assertEquals(message.outcomes, [LeaseOutcome.Renewed, LeaseOutcome.Renewed]);
+  assertEquals(message.lastsMs, [3_000, 3_000]);
+  await rejection(renew(leader, leaseRenewalsMax + 1), Code.InvalidArgument);
+  assertHint(
+    await rejection(renew(await cluster.follower(), 1), Code.Unavailable),
+    leader,
+  );
+});
+
+Deno.test("addNode(), promoteLearner() and removeNode() change the members, and bear to be repeated", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls } = cluster.node(1);
+  const node = { nodeId: 4n, address: "http://node-4:1" };
+  for (let time = 0; time < 2; time++) {
+    await calls.unary(methods.addNode, { ...node, learner: true });
+    assertEquals(await members(cluster.node(1)), [
+      [1n, NodeSuffrage.Voter],
+      [4n, NodeSuffrage.Learner],
+    ]);
+  }
+  await cluster.boot(4);
+  const joined = cluster.node(4).replicated.metadata;
+  await until(() => joined.appliedIndex > 0 && joined.role.lead === 1);
+  for (let time = 0; time < 2; time++) {
+    await calls.unary(methods.promoteLearner, { nodeId: 4n });
+    assertEquals((await members(cluster.node(1)))[1], [4n, NodeSuffrage.Voter]);
+  }
+  for (let time = 0; time < 2; time++) {
+    await calls.unary(methods.removeNode, { nodeId: 4n });
+    assertEquals(await members(cluster.node(1)), [[1n, NodeSuffrage.Voter]]);
+  }
+  const again = await rejection(
+    calls.unary(methods.addNode, node),
+    Code.InvalidArgument,
+  );
+  assert(again.message.includes("4"), again.message);
+});
+
+Deno.test("addNode() of a learner as a voter promotes it", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls } = cluster.node(1);
+  const node = { nodeId: 4n, address: "http://node-4:1" };
+  await calls.unary(methods.addNode, { ...node, learner: true });
+  const { message } = await calls.unary(methods.addNode, node);
+  assertEquals(message.nodes[1]?.suffrage, NodeSuffrage.Voter);
+});
+
+Deno.test("membership calls name what is wrong with them", async () => {
+  await using cluster = await StateCluster.start(3);
+  const leader = await cluster.raft.leader();
+  const { calls } = cluster.node(leader);
+  for (const nodeId of [0n, 2n ** 60n]) {
+    const error = await rejection(
+      calls.unary(methods.removeNode, { nodeId }),
+      Code.InvalidArgument,
+    );
+    assertEquals(error.details[0]?.field, "node_id");
+  }
+  for (const address of ["", "node-4:1", "http://node-4", "ftp://node-4:1"]) {
+    const error = await rejection(
+      calls.unary(methods.addNode, { nodeId: 4n, address }),
+      Code.InvalidArgument,
+    );
+    assertEquals(error.details[0]?.field, "address");
+  }
+  for (const method of [methods.removeNode, methods.promoteLearner]) {
+    const error = await rejection(
+      calls.unary(method, { nodeId: 9n }),
+      Code.NotFound,
+    );
+    assert(error.message.includes("node 9"), error.message);
+  }
+  const other = cluster.node(await cluster.follower());
+  assertHint(
+    await rejection(
+      other.calls.unary(methods.addNode, {
+        nodeId: 4n,
+        address: "http://node-4:1",
+      }),
+      Code.Unavailable,
+    ),
+    leader,
+  );
+});
+
+Deno.test("transferLeadership() makes the named voter lead, or the one placed best", async () => {
+  await using cluster = await StateCluster.start(3);
+  const first = await cluster.raft.leader();
+  const second = await cluster.follower();
+  const transfer = (id: number, nodeId: bigint) =>
+    cluster.node(id).calls.unary(methods.transferLeadership, { nodeId });
+  const { message } = await transfer(first, BigInt(second));
+  assertEquals(message.leader?.nodeId, BigInt(second));
+  assertEquals(await cluster.raft.leader(), second);
+  assertHint(await rejection(transfer(first, 0n), Code.Unavailable), second);
+  await rejection(transfer(second, 9n), Code.NotFound);
+  const { metadata } = cluster.node(second).replicated;
+  await until(() => metadata.heir());
+  await transfer(second, 0n);
+  await until(() => {
+    const { lead } = metadata.role;
+    return lead !== 0 && lead !== second;
+  });
+});
+
+Deno.test("status() tells how a node stands", async () => {
+  await using cluster = await StateCluster.start(3);
+  const leader = await cluster.raft.leader();
+  await cluster.node(leader).replicated.upToDate();
+  for (const id of cluster.ids) {
+    const { message } = await cluster.node(id).calls.unary(methods.status, {});
+    assertEquals(message.clusterId, "test");
+    assertEquals(message.nodeId, BigInt(id));
+    assertEquals(
+      message.role,
+      id === leader ? NodeRole.Leader : NodeRole.Follower,
+    );
+    assertEquals(message.leader?.address, `http://node-${leader}:1`);
+    assert(message.commitIndex > 0n);
+    // Only the leader sees how far the others are.
+    const seen = message.nodes.filter(({ progress }) => progress).length;
+    assertEquals(seen > 0, id === leader);
+  }
+});
