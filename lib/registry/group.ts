@@ -3,19 +3,13 @@
  * assignments, one that moves the fewest partitions; and among those that move, a preference is
  * honoured where it can be. A pure function: every node that knows the same members decides alike.
  */
+import type { GroupMember } from "../../proto/messages/state.ts";
 
-/** A member that is to have partitions. */
-export interface GroupMember {
-  readonly id: string;
-  /** Partitions that it would like, the dearest first. */
-  readonly preferences: readonly number[];
-  /** Partitions that it has. */
-  readonly assigned: readonly number[];
-}
+type Member = Readonly<GroupMember>;
 
 /** A member while its share is made up. */
 interface Share {
-  readonly id: string;
+  readonly serviceId: string;
   readonly preferences: readonly number[];
   readonly kept: Set<number>;
   quota: number;
@@ -23,7 +17,7 @@ interface Share {
 
 /** The partitions of each member, rising, by id. Partitions go from 0 up to `partitions`. */
 export function assignPartitions(
-  members: readonly GroupMember[],
+  members: readonly Member[],
   partitions: number,
 ): Map<string, readonly number[]> {
   const shares = sharesOf(members, partitions);
@@ -40,23 +34,27 @@ export function assignPartitions(
     while (kept.size < quota) kept.add(rest.next().value!);
   }
   return new Map(
-    shares.map(({ id, kept }) => [id, [...kept].sort((a, b) => a - b)]),
+    shares.map((
+      { serviceId, kept },
+    ) => [serviceId, [...kept].sort((a, b) => a - b)]),
   );
 }
 
 /** Members in order of their id, each with what it may keep; nothing is kept by two. */
 function sharesOf(
-  members: readonly GroupMember[],
+  members: readonly Member[],
   partitions: number,
 ): Share[] {
   const taken = new Set<number>();
-  const inOrder = members.toSorted((a, b) => a.id < b.id ? -1 : 1);
-  return inOrder.map(({ id, preferences, assigned }) => {
+  const inOrder = members.toSorted((a, b) =>
+    a.serviceId < b.serviceId ? -1 : 1
+  );
+  return inOrder.map(({ serviceId, preferences, assigned }) => {
     const kept = assigned.filter((partition) =>
       partition < partitions && !taken.has(partition)
     );
     for (const partition of kept) taken.add(partition);
-    return { id, preferences, kept: new Set(kept), quota: 0 };
+    return { serviceId, preferences, kept: new Set(kept), quota: 0 };
   });
 }
 

@@ -31,7 +31,7 @@ export interface PlaceableStage {
 /** A pipeline, as far as its places depend on it. */
 export interface PlaceablePipeline {
   readonly id: string;
-  /** Each before all that come after it. */
+  /** Each before all that come after it: `next` names later ones only. */
   readonly stages: readonly PlaceableStage[];
 }
 
@@ -67,114 +67,101 @@ export function placePipeline(
   return assignments;
 }
 
-/** A stage as it is run by a sidecar. */
-interface Step {
-  readonly sidecar: PlaceableSidecar;
-  readonly stage: PlaceableStage;
-}
-
-/** The ways of one pipeline over the sidecars. */
+/** The ways of one pipeline over the sidecars. Stages go by their place in the pipeline. */
 class Route {
   readonly #pipeline: PlaceablePipeline;
-  readonly #stages: ReadonlyMap<string, PlaceableStage>;
-  /** By stage id: the sidecars that have its service. */
-  readonly #having: ReadonlyMap<string, readonly PlaceableSidecar[]>;
-  readonly #keys: ReadonlyMap<string, number>;
+  /** By stage: the stages after it. */
+  readonly #next: readonly (readonly number[])[];
+  /** By stage: the sidecars that have its service. */
+  readonly #having: readonly (readonly PlaceableSidecar[])[];
+  readonly #keys: readonly number[];
 
   constructor(pipeline: PlaceablePipeline, sidecarsWith: SidecarsWith) {
     const { id, stages } = pipeline;
-    this.#pipeline = pipeline;
-    this.#stages = new Map(stages.map((stage) => [stage.id, stage]));
-    this.#having = new Map(
-      stages.map((
-        { id, service, stageType },
-      ) => [id, sidecarsWith(service, stageType)]),
-    );
+    const places = new Map(stages.map((stage, place) => [stage.id, place]));
     const key = hashText(id);
-    this.#keys = new Map(
-      stages.map((stage) => [stage.id, hashPair(key, hashText(stage.id))]),
+    this.#pipeline = pipeline;
+    this.#next = stages.map(({ next }) =>
+      next.flatMap((id) => places.get(id) ?? [])
     );
+    this.#having = stages.map(({ service, stageType }) =>
+      sidecarsWith(service, stageType)
+    );
+    this.#keys = stages.map(({ id }) => hashPair(key, hashText(id)));
   }
 
-  /** Those that records come by, from the sources on. */
-  participants(): Iterable<PlaceableSidecar> {
+  /** Those that records come by, from the sources on, in order of their id. */
+  participants(): PlaceableSidecar[] {
     const found = new Map<string, PlaceableSidecar>();
-    const steps = this.#starts();
-    const seen = new Set<string>();
-    // Grows while it is walked; a list and not recursion, since a chain of stages may be long.
-    for (const { sidecar, stage } of steps) {
-      const step = `${stage.id}\n${sidecar.id}`;
-      if (seen.has(step)) continue;
-      seen.add(step);
-      found.set(sidecar.id, sidecar);
-      for (const next of this.#after(stage)) {
-        const target = this.#target(sidecar, next);
-        if (target) steps.push({ sidecar: target, stage: next });
+    // A stage hands on to later ones only, so that one pass over the stages finds all.
+    const running = this.#starts();
+    running.forEach((sidecars, place) => {
+      for (const sidecar of sidecars.values()) {
+        found.set(sidecar.id, sidecar);
+        for (const next of this.#next[place]!) {
+          const target = this.#target(sidecar, next);
+          if (target) running[next]!.set(target.id, target);
+        }
       }
-    }
-    return found.values();
+    });
+    return [...found.keys()].sort().map((id) => found.get(id)!);
   }
 
   /** All stages, with where a sidecar finds them. */
   seenFrom(sidecar: PlaceableSidecar): PipelineAssignment {
-    const stages = this.#pipeline.stages.map((stage) =>
-      this.#assignment(sidecar, stage)
-    );
-    return {
-      pipelineId: this.#pipeline.id,
-      isLocalComplete: stages.every(({ localEndpoint }) =>
-        localEndpoint !== undefined
-      ),
-      stages,
-    };
-  }
-
-  /** Where records come in. */
-  #starts(): Step[] {
-    return this.#pipeline.stages.flatMap((stage) => {
-      if (stage.stageType !== sourceType) return [];
-      const having = this.#having.get(stage.id)!;
-      const first = having.length > 0 ? [stage] : this.#after(stage);
-      return first.flatMap((stage) =>
-        this.#having.get(stage.id)!.map((sidecar) => ({ sidecar, stage }))
-      );
+    let isLocalComplete = true;
+    const stages = this.#pipeline.stages.map((stage, place) => {
+      const { id: stageId, stageType, service: serviceName, next } = stage;
+      const assignment: StageAssignment = {
+        stageId,
+        stageType,
+        serviceName,
+        nextStages: [...next],
+      };
+      const target = this.#target(sidecar, place);
+      if (target === sidecar) {
+        assignment.localEndpoint = sidecar.localEndpoint(
+          serviceName,
+          stageType,
+        );
+        return assignment;
+      }
+      isLocalComplete = false;
+      if (target) {
+        const { id: sidecarId, endpoint } = target;
+        assignment.remoteSidecar = { sidecarId, endpoint };
+      }
+      return assignment;
     });
+    return { pipelineId: this.#pipeline.id, isLocalComplete, stages };
   }
 
-  #after(stage: PlaceableStage): PlaceableStage[] {
-    return stage.next.flatMap((id) => this.#stages.get(id) ?? []);
-  }
-
-  #assignment(
-    sidecar: PlaceableSidecar,
-    stage: PlaceableStage,
-  ): StageAssignment {
-    const { id: stageId, stageType, service: serviceName, next } = stage;
-    const assignment: StageAssignment = {
-      stageId,
-      stageType,
-      serviceName,
-      nextStages: [...next],
-    };
-    const target = this.#target(sidecar, stage);
-    if (target === sidecar) {
-      assignment.localEndpoint = sidecar.localEndpoint(serviceName, stageType);
-    } else if (target) {
-      const { id: sidecarId, endpoint } = target;
-      assignment.remoteSidecar = { sidecarId, endpoint };
-    }
-    return assignment;
+  /** By stage: where records come in. */
+  #starts(): Map<string, PlaceableSidecar>[] {
+    const { stages } = this.#pipeline;
+    const starts = stages.map(() => new Map<string, PlaceableSidecar>());
+    stages.forEach(({ stageType }, place) => {
+      if (stageType !== sourceType) return;
+      const pushed = this.#having[place]!.length === 0;
+      for (const first of pushed ? this.#next[place]! : [place]) {
+        for (const each of this.#having[first]!) {
+          starts[first]!.set(each.id, each);
+        }
+      }
+    });
+    return starts;
   }
 
   /** Where records of a sidecar go on to for a stage. */
   #target(
     sidecar: PlaceableSidecar,
-    { id, service, stageType }: PlaceableStage,
+    place: number,
   ): PlaceableSidecar | undefined {
+    const { service, stageType } = this.#pipeline.stages[place]!;
     if (sidecar.localEndpoint(service, stageType) !== undefined) return sidecar;
     return chooseByRendezvous(
-      hashPair(this.#keys.get(id)!, sidecar.hash),
-      this.#having.get(id)!,
+      hashPair(this.#keys[place]!, sidecar.hash),
+      this.#having[place]!,
     );
   }
 }

@@ -98,6 +98,7 @@ export class Groups implements Aggregate, GroupsView {
     ) {
       return done([], { group: shareOf(before, member) });
     }
+    this.#byMember.add(serviceId, groupId);
     const assigned = member?.assigned ?? [];
     const others = before?.members.filter((each) => each !== member) ?? [];
     this.#put({
@@ -181,6 +182,9 @@ export class Groups implements Aggregate, GroupsView {
   load({ group }: SnapshotEntry): boolean {
     if (!group) return false;
     this.#put(group);
+    for (const { serviceId } of group.members) {
+      this.#byMember.add(serviceId, group.groupId);
+    }
     return true;
   }
 
@@ -200,14 +204,12 @@ export class Groups implements Aggregate, GroupsView {
     const live = before.members.filter(({ serviceId }) =>
       !services.get(serviceId)!.expired
     );
-    const shares = assignPartitions(
-      live.map((each) => ({ ...each, id: each.serviceId })),
-      partitions,
-    );
-    const members = before.members.map((member) => ({
-      ...member,
-      assigned: [...shares.get(member.serviceId) ?? []],
-    }));
+    const shares = assignPartitions(live, partitions);
+    const members = before.members.map((member) => {
+      const assigned = [...shares.get(member.serviceId) ?? []];
+      const same = isSameList(member.assigned, assigned);
+      return same ? member : { ...member, assigned };
+    });
     this.#table.set(groupId, {
       ...before,
       partitions,
@@ -221,9 +223,6 @@ export class Groups implements Aggregate, GroupsView {
     const before = this.#table.get(group.groupId);
     if (before) this.#byStage.remove(before.stageId, group.groupId);
     this.#byStage.add(group.stageId, group.groupId);
-    for (const { serviceId } of group.members) {
-      this.#byMember.add(serviceId, group.groupId);
-    }
     this.#table.set(group.groupId, group);
   }
 
@@ -317,9 +316,10 @@ function movesOf(
   const revoked: StateEvent[] = [];
   const assigned: StateEvent[] = [];
   members.forEach((member, i) => {
+    const had = before.members[i]!;
+    if (had === member) return;
     const service = services.get(member.serviceId)!;
-    const had = before.members[i]!.assigned;
-    const moves = partitionMoves(had, member.assigned);
+    const moves = partitionMoves(had.assigned, member.assigned);
     if (moves.revoke.length > 0) {
       const partitions = moves.revoke;
       const kind = "partitionsRevoked";

@@ -216,20 +216,30 @@ function* entriesOf(table: OrderedTable<Readonly<Sidecar>>): SnapshotEntries {
   for (const sidecar of table.values()) yield { sidecar };
 }
 
-/** A sidecar as placement sees it: without what does not work, or all that is to go. */
+/** By sidecar as it is, since every pipeline that is placed anew asks for the same ones. */
+const placeables = new WeakMap<Readonly<Sidecar>, PlaceableSidecar>();
+
 function placeable(sidecar: Readonly<Sidecar>): PlaceableSidecar {
-  const { sidecarId: id, endpoint, services, unhealthy } = sidecar;
-  const away = sidecar.expired || sidecar.draining;
+  let made = placeables.get(sidecar);
+  if (!made) placeables.set(sidecar, made = placeableOf(sidecar));
+  return made;
+}
+
+/** A sidecar as placement sees it: without what does not work, or all that is to go. */
+function placeableOf(sidecar: Readonly<Sidecar>): PlaceableSidecar {
+  const { sidecarId: id, endpoint, unhealthy, expired, draining } = sidecar;
+  const working = expired || draining
+    ? []
+    : sidecar.services.filter((each) => !unhealthy.includes(each.serviceName));
+  const byName = Map.groupBy(working, ({ serviceName }) => serviceName);
   return {
     id,
     hash: hashText(id),
     endpoint,
     localEndpoint: (name, stageType) =>
-      away || unhealthy.includes(name)
-        ? undefined
-        : services.find(({ serviceName, serviceType }) =>
-          serviceName === name && mayRun(serviceType, stageType)
-        )?.localEndpoint,
+      byName.get(name)?.find(({ serviceType }) =>
+        mayRun(serviceType, stageType)
+      )?.localEndpoint,
   };
 }
 

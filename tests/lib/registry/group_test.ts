@@ -1,18 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   assignPartitions,
-  type GroupMember,
   partitionMoves,
   partitionMovesOfUnknown,
 } from "../../../lib/registry/group.ts";
+import type { GroupMember } from "../../../proto/messages/state.ts";
 import { seededRandom } from "../../../lib/random.ts";
 
 function member(
-  id: string,
-  assigned: readonly number[] = [],
-  preferences: readonly number[] = [],
+  serviceId: string,
+  assigned: number[] = [],
+  preferences: number[] = [],
 ): GroupMember {
-  return { id, assigned, preferences };
+  return { serviceId, assigned, preferences };
 }
 
 function shares(members: readonly GroupMember[], partitions: number) {
@@ -107,7 +107,7 @@ Deno.test("assignPartitions() is balanced, whole and moves as little as can be, 
     }
     members = members.map((each) => ({
       ...each,
-      assigned: assigned.get(each.id)!,
+      assigned: [...assigned.get(each.serviceId)!],
     }));
   }
 });
@@ -117,8 +117,8 @@ function keptBy(
   members: readonly GroupMember[],
   assigned: ReadonlyMap<string, readonly number[]>,
 ): number {
-  return members.reduce((sum, { id, assigned: before }) => {
-    const after = new Set(assigned.get(id));
+  return members.reduce((sum, { serviceId, assigned: before }) => {
+    const after = new Set(assigned.get(serviceId));
     return sum + before.filter((partition) => after.has(partition)).length;
   }, 0);
 }
