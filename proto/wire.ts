@@ -249,6 +249,10 @@ export function varintSize(value: number): number {
 
 const uint64Max = 2n ** 64n - 1n;
 
+function notUint64(value: bigint | number): string {
+  return `${value} is not a uint64, or not exact`;
+}
+
 /** Longer strings are encoded apart, so as not to reserve three bytes for each character. */
 const inPlaceStringMax = 1024;
 
@@ -286,11 +290,14 @@ export class WireWriter {
   }
 
   uint64(value: bigint | number): this {
-    invariant(value >= 0 && value <= uint64Max, `${value} is not a uint64`);
+    // The message is made only when needed: it costs more than all the rest.
     if (typeof value === "bigint") {
+      if (value < 0n || value > uint64Max) invariant(false, notUint64(value));
       return this.#varint64(Number(value & 0xffff_ffffn), Number(value >> 32n));
     }
-    invariant(Number.isSafeInteger(value), `${value} is not exact`);
+    if (!Number.isSafeInteger(value) || value < 0) {
+      invariant(false, notUint64(value));
+    }
     return this.#varint64(value >>> 0, Math.floor(value / 0x1_0000_0000));
   }
 

@@ -142,6 +142,10 @@ export interface OffsetOwner {
   readonly groupId: string;
 }
 
+/** The rows that make up one entry of a snapshot, and the row read last. */
+const entryPartitions = new Uint32Array(snapshotPartitions);
+const entryWords = new Uint32Array(snapshotPartitions * rowWords);
+
 /**
  * The rows of a table as SnapshotEntry messages, their OffsetTable being field `field`. Written by
  * hand, since there may be a million rows: the codec would make two bigints of each.
@@ -152,54 +156,56 @@ export function* offsetEntries(
   table: PartitionTable,
 ): Generator<Uint8Array> {
   const words = new Uint32Array(rowWords);
-  const rows = Math.min(table.size, snapshotPartitions);
-  const partitions = new Uint32Array(rows);
-  const values = new Uint32Array(rows * rowWords);
-  let count = 0;
-  for (const partition of table.walk(words)) {
-    if (count === snapshotPartitions) {
-      yield entryOf(field, owner, partitions, values, count);
-      count = 0;
+  const rows = table.walk(words);
+  for (let left = table.size; left > 0; left -= snapshotPartitions) {
+    const count = Math.min(left, snapshotPartitions);
+    // Filled and written without a pause in between: the arrays are shared by all tables.
+    for (let i = 0; i < count; i++) {
+      entryPartitions[i] = rows.next().value!;
+      entryWords.set(words, i * rowWords);
     }
-    partitions[count] = partition;
-    values.set(words, count++ * rowWords);
+    yield entryOf(field, owner, count);
   }
-  if (count > 0) yield entryOf(field, owner, partitions, values, count);
 }
 
-/** Number of a field of OffsetTable, with the wire type of strings and packed values. */
+/** The key of a field that is a string or packed values. */
 const delimited = (field: number): number => field << 3 | 2;
 
 function entryOf(
   field: number,
   { sourceId, groupId }: OffsetOwner,
-  partitions: Uint32Array,
-  values: Uint32Array,
   count: number,
 ): Uint8Array {
-  const writer = new WireWriter(32 + 3 * sourceId.length + 16 * count);
+  const chars = sourceId.length + groupId.length;
+  const writer = new WireWriter(64 + 3 * chars + 16 * count);
   writer.uint32(delimited(field)).fork();
   writer.uint32(delimited(1)).string(sourceId);
   writer.uint32(delimited(2)).fork();
+  let before = 0;
   for (let i = 0; i < count; i++) {
-    writer.uint32(partitions[i]! - (i > 0 ? partitions[i - 1]! : 0));
-  }
-  writer.ldelim().uint32(delimited(3)).fork();
-  for (let i = 0; i < count; i++) {
-    putWords(writer, values, i * rowWords + offsetAt);
-  }
-  writer.ldelim().uint32(delimited(4)).fork();
-  for (let i = 0; i < count; i++) {
-    putWords(writer, values, i * rowWords + timeAt);
+    writer.uint32(entryPartitions[i]! - before);
+    before = entryPartitions[i]!;
   }
   writer.ldelim();
+  writeColumn(writer, 3, offsetAt, count);
+  writeColumn(writer, 4, timeAt, count);
   if (groupId !== "") writer.uint32(delimited(5)).string(groupId);
   return writer.ldelim().finish();
 }
 
-function putWords(writer: WireWriter, words: Uint32Array, at: number): void {
-  const high = words[at + 1]!;
-  writer.uint64(
-    high < 0x20_0000 ? wholeOf(words[at]!, high) : uint64Of(words[at]!, high),
-  );
+/** The uint64 at `at` of each row, as packed field `field`. */
+function writeColumn(
+  writer: WireWriter,
+  field: number,
+  at: number,
+  count: number,
+): void {
+  writer.uint32(delimited(field)).fork();
+  for (let i = at; i < count * rowWords; i += rowWords) {
+    const low = entryWords[i]!;
+    const high = entryWords[i + 1]!;
+    // A whole number that is exact is written faster than a bigint.
+    writer.uint64(high < 0x20_0000 ? wholeOf(low, high) : uint64Of(low, high));
+  }
+  writer.ldelim();
 }

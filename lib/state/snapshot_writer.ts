@@ -9,13 +9,14 @@ import { snapshotChunkBytes } from "../limits.ts";
 import { codecOf, type MessageInit } from "../../proto/codec.ts";
 import type { SnapshotEntry } from "../../proto/messages/state.ts";
 import { schema } from "../../proto/schema.ts";
-import { varintSize } from "../../proto/wire.ts";
 import type { SnapshotEntries } from "./types.ts";
 
 /** Raised when an entry changes its meaning or a new one cannot be left out by an older version. */
 export const snapshotVersion = 1;
 /** Before each chunk's content: its length and the CRC-32C up to its end, both little-endian. */
 export const frameBytes = 8;
+/** What an entry's length may take. */
+const lengthBytesMax = 5;
 
 const codec = codecOf<SnapshotEntry>(
   schema.lookupType("conveyor.state.SnapshotEntry"),
@@ -32,8 +33,12 @@ export function* snapshotChunks(
       ? entry
       : codec.encode("end" in entry ? { end: { entries } } : entry);
     entries++;
-    yield* chunk.add(lengthOf(bytes));
-    yield* chunk.add(bytes);
+    if (!chunk.hasRoom(lengthBytesMax)) yield chunk.take();
+    chunk.addLength(bytes.length);
+    // An entry may fill any number of chunks.
+    for (let rest = chunk.add(bytes); rest.length > 0; rest = chunk.add(rest)) {
+      yield chunk.take();
+    }
   }
   yield chunk.take();
 }
@@ -45,31 +50,30 @@ function* framed(parts: readonly SnapshotEntries[]): SnapshotEntries {
   yield { end: {} } satisfies MessageInit<SnapshotEntry>;
 }
 
-function lengthOf(bytes: Uint8Array): Uint8Array {
-  const out = new Uint8Array(varintSize(bytes.length));
-  let rest = bytes.length;
-  for (let i = 0; i < out.length; i++, rest >>>= 7) {
-    out[i] = i < out.length - 1 ? rest & 127 | 128 : rest;
-  }
-  return out;
-}
-
 /** The chunk being filled. */
 class Chunk {
   #bytes = new Uint8Array(snapshotChunkBytes);
   #filled = frameBytes;
   #crc = 0;
 
-  /** Appends `bytes`, which may fill any number of chunks. */
-  *add(bytes: Uint8Array): Generator<Uint8Array> {
-    let rest = bytes;
-    while (rest.length > 0) {
-      if (this.#filled === snapshotChunkBytes) yield this.take();
-      const part = rest.subarray(0, snapshotChunkBytes - this.#filled);
-      this.#bytes.set(part, this.#filled);
-      this.#filled += part.length;
-      rest = rest.subarray(part.length);
+  hasRoom(bytes: number): boolean {
+    return this.#filled + bytes <= snapshotChunkBytes;
+  }
+
+  /** Appends the length of an entry, as a varint. */
+  addLength(length: number): void {
+    for (; length > 127; length >>>= 7) {
+      this.#bytes[this.#filled++] = length & 127 | 128;
     }
+    this.#bytes[this.#filled++] = length;
+  }
+
+  /** Appends what there is room for; the rest is for the next chunk. */
+  add(bytes: Uint8Array): Uint8Array {
+    const part = bytes.subarray(0, snapshotChunkBytes - this.#filled);
+    this.#bytes.set(part, this.#filled);
+    this.#filled += part.length;
+    return bytes.subarray(part.length);
   }
 
   /** The chunk as far as it is filled; a new one is begun. */

@@ -3,7 +3,7 @@ import { snapshotChunkBytes } from "../../../lib/limits.ts";
 import { snapshotChunks } from "../../../lib/state/snapshot_writer.ts";
 import type { SnapshotEntries } from "../../../lib/state/types.ts";
 
-Deno.test("snapshotChunks() are full but for the last, however large an entry is", () => {
+Deno.test("snapshotChunks() are of one size but for the last, however large an entry is", () => {
   const config = new Uint8Array(3 * snapshotChunkBytes);
   const part: SnapshotEntries = [{ pipeline: { pipelineId: "p", config } }];
   const sizes = Array.from(snapshotChunks([part]), ({ length }) => length);
