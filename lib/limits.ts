@@ -86,8 +86,6 @@ export const pipelineBytesMax = 1024 * 1024;
 /** Partitions with an offset, over all sources; one more is ResourceExhausted. */
 export const partitionOffsetsMax = 10_000_000;
 
-/** One chunk of a snapshot of the state. */
-export const snapshotChunkBytes = 256 * 1024;
 /** Partitions in one entry of a snapshot. */
 export const snapshotPartitions = 256;
 /** Pause between two heartbeats of a leader. */

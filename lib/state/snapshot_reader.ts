@@ -5,7 +5,7 @@
  */
 import { crc32c } from "../crc32c.ts";
 import { Code, ConveyorError } from "../errors.ts";
-import { snapshotChunkBytes } from "../limits.ts";
+import { snapshotChunkBytesMax } from "../limits.ts";
 import { codecOf } from "../../proto/codec.ts";
 import type { SnapshotEntry } from "../../proto/messages/state.ts";
 import { schema } from "../../proto/schema.ts";
@@ -98,7 +98,7 @@ function* frames(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
     while (rest.length >= frameBytes) {
       const view = new DataView(rest.buffer, rest.byteOffset, frameBytes);
       const length = view.getUint32(0, true);
-      if (length === 0 || length > snapshotChunkBytes - frameBytes) {
+      if (length === 0 || length > snapshotChunkBytesMax - frameBytes) {
         throw damaged(`the chunk at byte ${offset} has the length ${length}`);
       }
       if (rest.length < frameBytes + length) break;

@@ -5,7 +5,7 @@
  * more than a chunk's work is done at a time.
  */
 import { crc32c } from "../crc32c.ts";
-import { snapshotChunkBytes } from "../limits.ts";
+import { snapshotChunkBytesMax } from "../limits.ts";
 import { codecOf, type MessageInit } from "../../proto/codec.ts";
 import type { SnapshotEntry } from "../../proto/messages/state.ts";
 import { schema } from "../../proto/schema.ts";
@@ -52,12 +52,12 @@ function* framed(parts: readonly SnapshotEntries[]): SnapshotEntries {
 
 /** The chunk being filled. */
 class Chunk {
-  #bytes = new Uint8Array(snapshotChunkBytes);
+  #bytes = new Uint8Array(snapshotChunkBytesMax);
   #filled = frameBytes;
   #crc = 0;
 
   hasRoom(bytes: number): boolean {
-    return this.#filled + bytes <= snapshotChunkBytes;
+    return this.#filled + bytes <= snapshotChunkBytesMax;
   }
 
   /** Appends the length of an entry, as a varint. */
@@ -70,7 +70,7 @@ class Chunk {
 
   /** Appends what there is room for; the rest is for the next chunk. */
   add(bytes: Uint8Array): Uint8Array {
-    const part = bytes.subarray(0, snapshotChunkBytes - this.#filled);
+    const part = bytes.subarray(0, snapshotChunkBytesMax - this.#filled);
     this.#bytes.set(part, this.#filled);
     this.#filled += part.length;
     return bytes.subarray(part.length);
@@ -84,7 +84,7 @@ class Chunk {
     frame.setUint32(0, content.length, true);
     this.#crc = crc32c(content, this.#crc);
     frame.setUint32(4, this.#crc, true);
-    this.#bytes = new Uint8Array(snapshotChunkBytes);
+    this.#bytes = new Uint8Array(snapshotChunkBytesMax);
     this.#filled = frameBytes;
     return chunk;
   }
