@@ -247,12 +247,6 @@ export function varintSize(value: number): number {
   return (38 - Math.clz32(value | 1)) / 7 | 0;
 }
 
-const uint64Max = 2n ** 64n - 1n;
-
-function notUint64(value: bigint | number): string {
-  return `${value} is not a uint64, or not exact`;
-}
-
 /** Longer strings are encoded apart, so as not to reserve three bytes for each character. */
 const inPlaceStringMax = 1024;
 
@@ -290,13 +284,12 @@ export class WireWriter {
   }
 
   uint64(value: bigint | number): this {
-    // The message is made only when needed: it costs more than all the rest.
+    const exact = typeof value === "bigint"
+      ? BigInt.asUintN(64, value) === value
+      : value >= 0 && Number.isSafeInteger(value);
+    if (!exact) invariant(false, `${value} is no uint64`); // text is slow
     if (typeof value === "bigint") {
-      if (value < 0n || value > uint64Max) invariant(false, notUint64(value));
       return this.#varint64(Number(value & 0xffff_ffffn), Number(value >> 32n));
-    }
-    if (!Number.isSafeInteger(value) || value < 0) {
-      invariant(false, notUint64(value));
     }
     return this.#varint64(value >>> 0, Math.floor(value / 0x1_0000_0000));
   }
