@@ -104,9 +104,10 @@ export class LogMirror {
     { index, term }: Pick<SnapshotManifest, "index" | "term">,
     firstIndex: number,
   ): void {
+    // The mark of the commit may still wait for the next write: being applied says as much.
     invariant(
-      index <= this.hardState.commit && term === this.#storage.term(index) &&
-        firstIndex <= index + 1,
+      index <= this.#storage.lastIndex() &&
+        term === this.#storage.term(index) && firstIndex <= index + 1,
       "a snapshot is saved that does not fit the log",
     );
   }
@@ -118,6 +119,7 @@ export class LogMirror {
     const { index, confState } = manifest;
     this.#storage.createSnapshot(index, confState, encodeManifest(manifest));
     this.#storage.compact(firstIndex - 1);
+    this.#commitTo(index);
   }
 
   #firstIndex(): number {
@@ -127,9 +129,13 @@ export class LogMirror {
   #install(manifest: SnapshotManifest): void {
     this.#storage.applySnapshot(asSnapshot(manifest));
     this.#bytes = 0;
-    const { commit } = this.hardState;
-    if (commit >= manifest.index) return;
-    this.#storage.setHardState({ ...this.hardState, commit: manifest.index });
+    this.#commitTo(manifest.index);
+  }
+
+  /** What a snapshot holds is committed. */
+  #commitTo(index: number): void {
+    if (this.hardState.commit >= index) return;
+    this.#storage.setHardState({ ...this.hardState, commit: index });
   }
 
   #replace(entries: readonly Entry[]): void {

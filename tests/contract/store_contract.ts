@@ -384,6 +384,21 @@ function saving(test: Test): void {
     );
   });
 
+  test("saveSnapshot() commits what it holds, also before the mark of it was written", async (disk) => {
+    {
+      await using store = await disk.open(identity, first);
+      await run(store, {
+        hardState: { term: 1, vote: 0, commit: 2 },
+        entries: [2, 3, 4].map((index) => entry(index, 1)),
+      });
+      await save(store, 3, 2, [fill(10)]);
+      assertEquals(store.view.initialState().hardState.commit, 3);
+    }
+    await using store = await disk.open(identity);
+    const { hardState, applied } = store.view.initialState();
+    assertEquals([hardState.commit, applied], [3, 3]);
+  });
+
   test("saveSnapshot() lets jobs through while its chunks are drawn", async (disk) => {
     await using store = await disk.open(identity, first);
     await run(store, {
