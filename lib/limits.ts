@@ -229,10 +229,15 @@ export const serviceDrainMs = 10_000;
 export const serviceDrainMsMax = 60 * 60_000;
 /** A node waits so long for the leader's view of the cluster, then tells its own. */
 export const clusterStatusTimeoutMs = 2_000;
-/** Offset commits that wait on one node; further ones are ResourceExhausted. */
-export const offsetCommitsWaitingMax = 100_000;
-/** Offset commits in one command; the others follow with the next. */
-export const offsetCommitsPerCommand = 10_000;
+/** Changes of one kind that wait on one node; further ones are ResourceExhausted. */
+export const gatheredWaitingMax = 100_000;
+/** Changes that go in one command; the others follow with the next. */
+export const gatheredMax = 10_000;
+/** A partition that reports no watermark for so long holds the global one back no more. */
+export const watermarkIdleMs = 60_000;
+/** With more partitions than the first the global watermark is looked for once in the second. */
+export const globalWatermarkScanMax = 1_000;
+export const globalWatermarkFreshMs = 100;
 /** Records that a source may send before it has been granted anything on its stream. */
 export const initialCredits = 1_000;
 /** Raft messages that go as one frame; one that is larger goes alone. */

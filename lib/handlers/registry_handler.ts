@@ -12,33 +12,26 @@ import {
   type HeartbeatRequest,
   type HeartbeatResponse,
   type RegisteredService as WireService,
-  type RouterCommand,
-  type ServiceHealth,
   type ServiceRegistryMethods,
 } from "../../proto/messages/registry.ts";
 import { LeaseKind } from "../../proto/messages/state.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import type { LeaseKeeper, LeaseRenewal } from "../consensus/lease_keeper.ts";
+import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
-import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import { invalidArgument } from "../errors.ts";
 import {
-  heartbeatsAtOnceMax,
   initialCredits,
-  leaseTtlMsMax,
-  leaseTtlMsMin,
-  leaseTtlPerHeartbeat,
   serviceDrainMs,
   serviceDrainMsMax,
-  serviceHeartbeatMs,
 } from "../limits.ts";
 import { requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
-import { overlapped } from "../rpc/overlapped.ts";
-import { healthInForm } from "../state/service_rules.ts";
 import { healthOf, type ServiceQuery } from "../state/services.ts";
 import type { RegisteredService } from "../state/types.ts";
+import { leaseTtlOf } from "./lease_ttl.ts";
 import { nameFrom, requestIdOf } from "./request_id.ts";
 import { serviceChange } from "./service_events.ts";
+import { ServiceHeartbeats } from "./service_heartbeats.ts";
 import { durationOf, msOf, timestampOf } from "./wire_time.ts";
 
 /** ServiceRegistry, for the server to serve. */
@@ -54,16 +47,15 @@ export interface ServiceActivity {
   serviceDrained(serviceId: string, signal: AbortSignal): Promise<void>;
 }
 
-type RegistryHandlers = Handlers<ServiceRegistryMethods>;
-type Method<K extends keyof ServiceRegistryMethods> = NonNullable<
-  RegistryHandlers[K]
->;
+type RegistryHandlers = Required<Handlers<ServiceRegistryMethods>>;
+type Method<K extends keyof ServiceRegistryMethods> = RegistryHandlers[K];
 
 /** The handlers of a node. */
 export class RegistryHandler implements RegistryHandlers {
   readonly #replicated: ReplicatedState;
   readonly #leases: LeaseKeeper;
   readonly #activity: ServiceActivity;
+  readonly #heartbeats: ServiceHeartbeats;
 
   constructor(
     replicated: ReplicatedState,
@@ -73,6 +65,7 @@ export class RegistryHandler implements RegistryHandlers {
     this.#replicated = replicated;
     this.#leases = leases;
     this.#activity = activity;
+    this.#heartbeats = new ServiceHeartbeats(replicated, leases);
   }
 
   register: Method<"register"> = async (request, context) => {
@@ -147,19 +140,7 @@ export class RegistryHandler implements RegistryHandlers {
     requests: AsyncIterable<HeartbeatRequest>,
     { signal }: CallContext,
   ): AsyncGenerator<MessageInit<HeartbeatResponse>, void, void> {
-    const draining = new Set<string>();
-    return overlapped(requests, heartbeatsAtOnceMax, (request) => {
-      const { serviceId: id, registrationId } = request;
-      const renewal = this.#leases.renew({
-        kind: LeaseKind.Service,
-        id,
-        registrationId,
-      });
-      // Told when it is its turn.
-      renewal.catch(() => {});
-      return async () =>
-        await this.#answer(request, await renewal, draining, signal);
-    });
+    return this.#heartbeats.answer(requests, signal);
   }
 
   listServices: Method<"listServices"> = async (request, { signal }) => {
@@ -199,8 +180,8 @@ export class RegistryHandler implements RegistryHandlers {
       (event) => serviceChange(event, query) !== undefined,
     );
     for await (const { event } of changes) {
-      const [eventType, service] = serviceChange(event, query)!;
-      yield { eventType, service: this.#toWire(service) };
+      const { eventType, service, partitions } = serviceChange(event, query)!;
+      yield { eventType, service: this.#toWire(service, partitions) };
     }
   }
 
@@ -209,7 +190,7 @@ export class RegistryHandler implements RegistryHandlers {
     { signal },
   ) => {
     const state = await this.#replicated.upToDate(signal);
-    const services = state.services.list({
+    const services = state.select({
       name: request.serviceName,
       type: request.serviceType,
       groupId: request.groupId,
@@ -222,53 +203,53 @@ export class RegistryHandler implements RegistryHandlers {
           endpoint: service.endpoint,
           weight: service.metadata.weight || 1,
           health: healthOf(service),
+          assignedPartitions: this.#partitionsOf(
+            service.identity.serviceId,
+            request.groupId,
+          ),
         })),
     };
   };
 
-  /** Answers a heartbeat; `draining` has the services of its stream that were told to drain. */
-  async #answer(
-    request: HeartbeatRequest,
-    renewal: LeaseRenewal,
-    draining: Set<string>,
-    signal: AbortSignal,
-  ): Promise<MessageInit<HeartbeatResponse>> {
-    const { serviceId } = request;
-    const held = renewal.kind === "renewed" &&
-      await this.#noteHealth(request, signal);
-    if (!held) {
-      draining.delete(serviceId);
-      return { acknowledged: false };
-    }
-    const service = this.#replicated.state.services.get(serviceId);
+  joinGroup: Method<"joinGroup"> = async (request, context) => {
+    const { serviceId, groupId, stageId, partitionPreferences } = request;
+    requiredString("service_id", serviceId);
+    requiredString("group_id", groupId);
+    const { group } = await this.#replicated.change(
+      `take service "${serviceId}" into group "${groupId}"`,
+      {
+        joinGroup: {
+          serviceId,
+          groupId,
+          stageId,
+          preferences: partitionPreferences,
+        },
+      },
+      context.signal,
+      requestIdOf(context),
+    );
     return {
-      acknowledged: true,
-      nextHeartbeatDeadline: durationOf(renewal.lastsMs),
-      commands: drainCommands(draining, serviceId, service?.draining ?? false),
+      success: true,
+      generation: BigInt(group?.generation ?? 0),
+      assignedPartitions: group?.partitions,
     };
-  }
+  };
 
-  /** Has a health that is new known everywhere; whether the registration still holds its id. */
-  async #noteHealth(
-    { serviceId, registrationId, health }: HeartbeatRequest,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const service = this.#replicated.state.services.get(serviceId);
-    // This node may not have heard of the registration yet: the next heartbeat comes.
-    if (!health || service?.registrationId !== registrationId) return true;
-    if (!isNews(health, service.health)) return true;
-    try {
-      await this.#replicated.change(
-        `change the health of service "${serviceId}"`,
-        { setServiceHealth: { serviceId, registrationId, health } },
-        signal,
-      );
-      return true;
-    } catch (error) {
-      if (isReplaced(error)) return false;
-      throw error;
+  leaveGroup: Method<"leaveGroup"> = async (request, context) => {
+    const { serviceId, groupId, graceful } = request;
+    requiredString("service_id", serviceId);
+    requiredString("group_id", groupId);
+    await this.#replicated.change(
+      `take service "${serviceId}" out of group "${groupId}"`,
+      { leaveGroup: { serviceId, groupId } },
+      context.signal,
+      requestIdOf(context),
+    );
+    if (graceful) {
+      await this.#drain(serviceId, serviceDrainMs, context.signal);
     }
-  }
+    return { success: true };
+  };
 
   /** Waits until nothing is under way to a service, for a bounded time. */
   async #drain(
@@ -288,7 +269,11 @@ export class RegistryHandler implements RegistryHandlers {
     }
   }
 
-  #toWire(service: RegisteredService): MessageInit<WireService> {
+  /** By default with the partitions that it has in all its groups. */
+  #toWire(
+    service: RegisteredService,
+    assignedPartitions = this.#partitionsOf(service.identity.serviceId),
+  ): MessageInit<WireService> {
     const { identity, endpoint, metadata, health } = service;
     const heardAtMs = this.#leases.heardAtMs({
       kind: LeaseKind.Service,
@@ -303,20 +288,21 @@ export class RegistryHandler implements RegistryHandlers {
       lastHeartbeat: heardAtMs === undefined
         ? undefined
         : timestampOf(heardAtMs),
+      assignedPartitions,
     };
   }
-}
 
-/** Three heartbeats may be lost before the lease runs out. */
-function leaseTtlOf(interval: Duration | undefined): number {
-  const ms = msOf(interval) || serviceHeartbeatMs;
-  const ttlMs = Math.ceil(ms * leaseTtlPerHeartbeat);
-  if (ms > 0 && ttlMs <= leaseTtlMsMax) return Math.max(ttlMs, leaseTtlMsMin);
-  throw invalidArgument(
-    "heartbeat_interval",
-    `must be from 0 to ${leaseTtlMsMax / leaseTtlPerHeartbeat} ms`,
-    ms,
-  );
+  /** Partitions of a service, in a group or in all of its groups. */
+  #partitionsOf(serviceId: string, groupId = ""): readonly number[] {
+    const { groups } = this.#replicated.state;
+    const ids = groupId === "" ? groups.groupsOf(serviceId) : [groupId];
+    const partitions = ids.flatMap((id) =>
+      groups.member(id, serviceId)?.assigned ?? []
+    );
+    return ids.length <= 1
+      ? partitions
+      : [...new Set(partitions)].sort((a, b) => a - b);
+  }
 }
 
 function drainMsOf(timeout: Duration | undefined): number {
@@ -327,30 +313,4 @@ function drainMsOf(timeout: Duration | undefined): number {
     `must be from 0 to ${serviceDrainMsMax} ms`,
     ms,
   );
-}
-
-/** Whether a service says of its health what the state has not. */
-function isNews(said: ServiceHealth, known: Readonly<ServiceHealth>): boolean {
-  const { status, message, components } = healthInForm(said);
-  return status !== known.status || message !== known.message ||
-    JSON.stringify(components) !== JSON.stringify(known.components);
-}
-
-/** That the registration is not the present one is told in the answer to its heartbeat. */
-function isReplaced(error: unknown): boolean {
-  return error instanceof ConveyorError &&
-    (error.code === Code.FailedPrecondition || error.code === Code.NotFound);
-}
-
-function drainCommands(
-  told: Set<string>,
-  serviceId: string,
-  draining: boolean,
-): MessageInit<RouterCommand>[] {
-  if (draining === told.has(serviceId)) return [];
-  if (draining) told.add(serviceId);
-  else told.delete(serviceId);
-  return draining
-    ? [{ drain: { reason: "the service is being deregistered" } }]
-    : [{ resume: {} }];
 }

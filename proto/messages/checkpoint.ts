@@ -215,13 +215,23 @@ export interface CommitGroupOffsetRequest {
   offset: bigint;
   /** When it was reached, by the caller's clock. */
   timestamp?: Timestamp | undefined;
+  /**
+   * Member that commits; empty: a caller that is none, whose generation is not
+   * checked.
+   */
+  serviceId: string;
+  /**
+   * Round of assignment under which the member worked. Another than the present
+   * one is refused.
+   */
+  generation: bigint;
 }
 
 /** Answers a group's commit. */
 export interface CommitGroupOffsetResponse {
   /**
-   * Whether the offset was raised; false when the committed one is higher or
-   * the caller no longer has the partition.
+   * Whether the offset was raised; false when the committed one is higher, or
+   * the member worked under another generation.
    */
   success: boolean;
 }

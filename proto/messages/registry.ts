@@ -236,7 +236,10 @@ export interface RevokePartitions {
 export interface AssignPartitions {
   /** Group that they belong to. */
   groupId: string;
-  /** The partitions, from 0. */
+  /**
+   * All partitions that the service has in this round, from 0; those that it
+   * had already too.
+   */
   partitions: number[];
   /**
    * Round of assignment, which rises with each change of the group. Commits of
@@ -307,9 +310,13 @@ export enum EventType {
   Removed = 3,
   /** Its health changed. */
   HealthChanged = 4,
-  /** It took partitions over. */
+  /**
+   * It took partitions over: those that the service in the event has assigned.
+   */
   PartitionsAssigned = 5,
-  /** It gave partitions up. */
+  /**
+   * It gave partitions up: those that the service in the event has assigned.
+   */
   PartitionsRevoked = 6,
 }
 
@@ -377,7 +384,9 @@ export interface LeaveGroupRequest {
   serviceId: string;
   /** The group. */
   groupId: string;
-  /** Whether to let what is under way finish first. */
+  /**
+   * Whether to answer only when what is under way to the service has finished.
+   */
   graceful: boolean;
 }
 

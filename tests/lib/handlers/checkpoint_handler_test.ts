@@ -1,7 +1,16 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
-import { checkpointService } from "../../../lib/handlers/checkpoint_handler.ts";
+import { adminService } from "../../../lib/handlers/admin_handler.ts";
+import {
+  CheckpointHandler,
+  checkpointService,
+} from "../../../lib/handlers/checkpoint_handler.ts";
+import { registryService } from "../../../lib/handlers/registry_handler.ts";
+import { checkpointBytesMax, watermarkIdleMs } from "../../../lib/limits.ts";
+import { Loopback } from "../../fixtures/loopback.ts";
+import { pipelineConfig } from "../../fixtures/pipelines.ts";
 import { rejection } from "../../fixtures/rejection.ts";
+import { register } from "../../fixtures/services.ts";
 import { StateCluster, type StateNode } from "../../fixtures/state_cluster.ts";
 
 const { methods } = checkpointService;
@@ -75,4 +84,226 @@ Deno.test("commitOffset() and getSourceOffset() name the field that is missing",
     const error = await rejection(call(), Code.InvalidArgument);
     assertEquals(error.details[0]?.field, "source_id");
   }
+});
+
+function timestamp(seconds: bigint): { seconds: bigint; nanos: number } {
+  return { seconds, nanos: 0 };
+}
+
+async function report(
+  node: StateNode,
+  sourceId: string,
+  partition: number,
+  seconds: bigint,
+): Promise<{ accepted: boolean; global: bigint | undefined }> {
+  const { message } = await node.calls.unary(methods.reportWatermark, {
+    watermark: { sourceId, partition, timestamp: timestamp(seconds) },
+  });
+  return {
+    accepted: message.accepted,
+    global: message.currentGlobalWatermark?.timestamp?.seconds,
+  };
+}
+
+Deno.test("reportWatermark() raises a watermark, and tells the lowest of those that report", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  assertEquals(await report(node, "a", 0, 100n), {
+    accepted: true,
+    global: 100n,
+  });
+  assertEquals(await report(node, "a", 1, 50n), {
+    accepted: true,
+    global: 50n,
+  });
+  assertEquals(await report(node, "a", 1, 40n), {
+    accepted: false,
+    global: 50n,
+  });
+  assertEquals(await report(node, "b", 0, 70n), {
+    accepted: true,
+    global: 50n,
+  });
+  const watermarks = async (sourceId: string, partition?: number) => {
+    const { message } = await node.calls.unary(methods.getWatermark, {
+      sourceId,
+      partition,
+    });
+    assertEquals(message.globalWatermark?.timestamp?.seconds, 50n);
+    return message.watermarks.map((each) =>
+      `${each.sourceId}/${each.partition} ${each.timestamp?.seconds}`
+    );
+  };
+  assertEquals(await watermarks("a"), ["a/0 100", "a/1 50"]);
+  assertEquals(await watermarks("a", 1), ["a/1 50"]);
+  assertEquals(await watermarks(""), ["a/0 100", "a/1 50", "b/0 70"]);
+});
+
+Deno.test("reportWatermark() leaves partitions out that have been silent for long", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { replicated } = cluster.node(1);
+  // The clock of the node that answers, a while after the reports.
+  const later = { nowMs: Date.now(), monotonicMs: 0 };
+  const calls = new Loopback().add(
+    checkpointService,
+    new CheckpointHandler(replicated, {
+      nowMs: () => later.nowMs,
+      monotonicMs: () => later.monotonicMs,
+    }),
+  );
+  const global = async () => {
+    const { message } = await calls.unary(methods.getWatermark, {});
+    return message.globalWatermark?.timestamp?.seconds;
+  };
+  await report(cluster.node(1), "a", 0, 50n);
+  assertEquals(await global(), 50n);
+  later.nowMs += 2 * watermarkIdleMs;
+  assertEquals(await global(), undefined);
+  await calls.close();
+});
+
+Deno.test("reportWatermark() names what is missing", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls } = cluster.node(1);
+  for (
+    const [watermark, field] of [
+      [undefined, "watermark"],
+      [{ timestamp: timestamp(1n) }, "watermark.source_id"],
+      [{ sourceId: "a" }, "watermark.timestamp"],
+    ] as const
+  ) {
+    const error = await rejection(
+      calls.unary(methods.reportWatermark, { watermark }),
+      Code.InvalidArgument,
+    );
+    assertEquals(error.details[0]?.field, field);
+  }
+});
+
+Deno.test("saveCheckpoint() keeps the latest of a service, for every node to give back", async () => {
+  await using cluster = await StateCluster.start(3);
+  const [a, b] = cluster.ids.map((id) => cluster.node(id));
+  const get = async (node: StateNode, serviceId = "svc") =>
+    (await node.calls.unary(methods.getCheckpoint, { serviceId })).message;
+  assertEquals((await get(a!)).found, false);
+  const sourceOffsets = { s: { offsets: { 0: 2n ** 64n - 1n } } };
+  const saved = await a!.calls.unary(methods.saveCheckpoint, {
+    serviceId: "svc",
+    checkpointId: "one",
+    data: new Uint8Array(checkpointBytesMax).fill(7),
+    sourceOffsets,
+  });
+  assertEquals(saved.message.checkpointId, "one");
+  const found = await get(b!);
+  assertEquals(found.checkpointId, "one");
+  assertEquals(found.data.length, checkpointBytesMax);
+  assertEquals(found.sourceOffsets, sourceOffsets);
+  assertEquals(found.createdAt, saved.message.createdAt);
+  const { message } = await b!.calls.unary(methods.saveCheckpoint, {
+    serviceId: "svc",
+    data: new Uint8Array([1]),
+  });
+  assert(message.checkpointId.length > 0);
+  assertEquals((await get(a!)).checkpointId, message.checkpointId);
+});
+
+Deno.test("saveCheckpoint() refuses one that is too large, and keeps the one before", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls } = cluster.node(1);
+  const save = (bytes: number) =>
+    calls.unary(methods.saveCheckpoint, {
+      serviceId: "svc",
+      checkpointId: `${bytes}`,
+      data: new Uint8Array(bytes),
+    });
+  await save(1);
+  for (const bytes of [checkpointBytesMax + 1, 4 * checkpointBytesMax]) {
+    const error = await rejection(save(bytes), Code.InvalidArgument);
+    assertEquals(error.details[0]?.field, "data");
+  }
+  const { message } = await calls.unary(methods.getCheckpoint, {
+    serviceId: "svc",
+  });
+  assertEquals(message.checkpointId, "1");
+});
+
+Deno.test("commitGroupOffset() raises a group's offset, and refuses members of another generation", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  await register(node, "m1");
+  await register(node, "m2");
+  const join = async (serviceId: string) => {
+    const { message } = await node.calls.unary(
+      registryService.methods.joinGroup,
+      {
+        serviceId,
+        groupId: "g",
+      },
+    );
+    return message.generation;
+  };
+  const commit = async (offset: bigint, serviceId = "", generation = 0n) => {
+    const { message } = await node.calls.unary(methods.commitGroupOffset, {
+      groupId: "g",
+      sourceId: "s",
+      partition: 3,
+      offset,
+      serviceId,
+      generation,
+    });
+    return message.success;
+  };
+  const first = await join("m1");
+  assertEquals(await commit(5n, "m1", first), true);
+  assertEquals(await commit(4n, "m1", first), false);
+  const second = await join("m2");
+  assert(second > first);
+  assertEquals(await commit(6n, "m1", first), false);
+  assertEquals(await commit(6n, "m3", second), false);
+  assertEquals(await commit(6n, "m1", second), true);
+  assertEquals(await commit(7n), true);
+  const offsets = async (sourceId?: string) => {
+    const { message } = await node.calls.unary(methods.getGroupOffsets, {
+      groupId: "g",
+      sourceId,
+    });
+    return message.sourceOffsets;
+  };
+  assertEquals(await offsets(), { s: { offsets: { 3: 7n } } });
+  assertEquals(await offsets("s"), { s: { offsets: { 3: 7n } } });
+  assertEquals(await offsets("other"), {});
+  // A group has its own: the source's stay as they are.
+  assertEquals(await next(node), {});
+});
+
+Deno.test("getPipelineCheckpoints() tells all progress of a pipeline, and of no other", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const get = async () =>
+    (await node.calls.unary(methods.getPipelineCheckpoints, {
+      pipelineId: "orders",
+    })).message;
+  const error = await rejection(get(), Code.NotFound);
+  assert(error.message.includes('"orders"'), error.message);
+  await node.calls.unary(adminService.methods.createPipeline, {
+    config: pipelineConfig(),
+  });
+  await register(node, "out-1");
+  for (const serviceId of ["out-1", "other"]) {
+    await node.calls.unary(methods.saveCheckpoint, {
+      serviceId,
+      checkpointId: `of ${serviceId}`,
+      data: new Uint8Array([1]),
+    });
+  }
+  await commit(node, 9n, 2, "in");
+  await commit(node, 9n, 2, "other");
+  await report(node, "in", 2, 50n);
+  await report(node, "other", 2, 10n);
+  const { serviceCheckpoints, sourceOffsets, watermarks } = await get();
+  assertEquals(serviceCheckpoints.map(({ checkpointId }) => checkpointId), [
+    "of out-1",
+  ]);
+  assertEquals(sourceOffsets, { in: { offsets: { 2: 9n } } });
+  assertEquals(watermarks.map(({ sourceId }) => sourceId), ["in"]);
 });

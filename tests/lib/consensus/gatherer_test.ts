@@ -1,16 +1,27 @@
 import { assert, assertEquals } from "@std/assert";
-import { OffsetGatherer } from "../../../lib/consensus/offset_gatherer.ts";
+import { Gatherer } from "../../../lib/consensus/gatherer.ts";
+import type { ReplicatedState } from "../../../lib/consensus/replicated_state.ts";
 import { Code } from "../../../lib/errors.ts";
+import {
+  commitOffsets,
+  type OffsetCommit,
+} from "../../../lib/handlers/offset_changes.ts";
 import { idCharsMax } from "../../../lib/limits.ts";
 import { rejection } from "../../fixtures/rejection.ts";
 import { StateCluster } from "../../fixtures/state_cluster.ts";
 
 const { signal } = new AbortController();
 
-Deno.test("commit() tells each caller of its own offset, whatever else goes in the command", async () => {
+function offsetGatherer(
+  replicated: ReplicatedState,
+): Gatherer<OffsetCommit, boolean> {
+  return new Gatherer((commits) => commitOffsets(replicated, commits));
+}
+
+Deno.test("add() tells each caller of its own change, whatever else goes in the command", async () => {
   await using cluster = await StateCluster.start(1);
   const { replicated } = cluster.node(1);
-  const gatherer = new OffsetGatherer(replicated);
+  const gatherer = offsetGatherer(replicated);
   const commits: [string, number, bigint, boolean][] = [
     ["a", 0, 5n, true],
     ["b", 0, 7n, true],
@@ -22,7 +33,7 @@ Deno.test("commit() tells each caller of its own offset, whatever else goes in t
   ];
   const stands = await Promise.all(
     commits.map(([sourceId, partition, offset]) =>
-      gatherer.commit({ sourceId, partition, offset }, signal)
+      gatherer.add({ sourceId, partition, offset }, signal)
     ),
   );
   assertEquals(stands, commits.map(([, , , expected]) => expected));
@@ -32,14 +43,14 @@ Deno.test("commit() tells each caller of its own offset, whatever else goes in t
   assertEquals(offsets.get("b", 0)?.offset, 7n);
 });
 
-Deno.test("commit() makes few commands of many commits", async () => {
+Deno.test("add() makes few commands of many changes", async () => {
   await using cluster = await StateCluster.start(3);
   const { replicated } = cluster.node(await cluster.follower());
-  const gatherer = new OffsetGatherer(replicated);
+  const gatherer = offsetGatherer(replicated);
   await replicated.upToDate();
   const before = replicated.metadata.status().commit;
   const commits = Array.from({ length: 5_000 }, (_, at) =>
-    gatherer.commit({
+    gatherer.add({
       sourceId: `s${at % 10}`,
       partition: at % 7,
       offset: BigInt(at),
@@ -49,11 +60,11 @@ Deno.test("commit() makes few commands of many commits", async () => {
   assert(entries <= 3, `${entries} entries`);
 });
 
-Deno.test("commit() of what is refused fails alone", async () => {
+Deno.test("add() of what is refused fails alone", async () => {
   await using cluster = await StateCluster.start(1);
-  const gatherer = new OffsetGatherer(cluster.node(1).replicated);
+  const gatherer = offsetGatherer(cluster.node(1).replicated);
   const commit = (sourceId: string): Promise<boolean> =>
-    gatherer.commit({ sourceId, partition: 0, offset: 1n }, signal);
+    gatherer.add({ sourceId, partition: 0, offset: 1n }, signal);
   const first = commit("first");
   const refused = rejection(
     commit("x".repeat(idCharsMax + 1)),
@@ -65,13 +76,13 @@ Deno.test("commit() of what is refused fails alone", async () => {
   assertEquals(error.details[0]?.field, "source_id");
 });
 
-Deno.test("commit() waits no longer than its signal allows", async () => {
+Deno.test("add() waits no longer than its signal allows", async () => {
   await using cluster = await StateCluster.start(3);
   const leader = await cluster.raft.leader();
-  const gatherer = new OffsetGatherer(cluster.node(leader).replicated);
+  const gatherer = offsetGatherer(cluster.node(leader).replicated);
   cluster.raft.isolate(leader);
   const end = new AbortController();
-  const waiting = gatherer.commit(
+  const waiting = gatherer.add(
     { sourceId: "a", partition: 0, offset: 1n },
     end.signal,
   );
