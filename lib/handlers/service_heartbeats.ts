@@ -13,11 +13,11 @@ import type {
 import { LeaseKind } from "../../proto/messages/state.ts";
 import type { LeaseKeeper, LeaseRenewal } from "../consensus/lease_keeper.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
-import { Code, ConveyorError } from "../errors.ts";
 import { heartbeatsAtOnceMax } from "../limits.ts";
 import { overlapped } from "../rpc/overlapped.ts";
 import { healthInForm } from "../state/service_rules.ts";
 import { GroupCommands } from "./group_commands.ts";
+import { isReplaced } from "./is_replaced.ts";
 import { durationOf } from "./wire_time.ts";
 
 /** What services have heard on one stream of heartbeats. */
@@ -112,12 +112,6 @@ function isNews(said: ServiceHealth, known: Readonly<ServiceHealth>): boolean {
   const { status, message, components } = healthInForm(said);
   return status !== known.status || message !== known.message ||
     JSON.stringify(components) !== JSON.stringify(known.components);
-}
-
-/** That the registration is not the present one is told in the answer to its heartbeat. */
-function isReplaced(error: unknown): boolean {
-  return error instanceof ConveyorError &&
-    (error.code === Code.FailedPrecondition || error.code === Code.NotFound);
 }
 
 function drainCommands(

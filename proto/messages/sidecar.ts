@@ -380,6 +380,8 @@ export interface DeregisterSidecarRequest {
   sidecarId: string;
   /** Whether to let it finish what is under way first. */
   drain: boolean;
+  /** Registration to end; empty: the present one, whichever it is. */
+  registrationId: string;
 }
 
 /** Answers a deregistration. */

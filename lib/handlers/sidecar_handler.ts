@@ -1,0 +1,272 @@
+/**
+ * SidecarCoordinator: which sidecars there are, and which stages each of them runs. A registration is
+ * committed before it is answered. A heartbeat brings what leads from what the sidecar knows to what
+ * it is to run; a sidecar that does not say what it knows is taken to know what it was last told, which
+ * stands in the replicated state, so that whichever router answers next forgets and repeats nothing.
+ */
+import type { MessageInit } from "../../proto/codec.ts";
+import {
+  EventType,
+  type HeartbeatResponse,
+  type KnownAssignments,
+  type PipelineAssignmentEvent,
+  type SidecarCoordinatorMethods,
+  type SidecarHeartbeatRequest,
+  type WatchAssignmentsRequest,
+} from "../../proto/messages/sidecar.ts";
+import { LeaseKind, type Sidecar } from "../../proto/messages/state.ts";
+import { type Service, serviceOf } from "../../proto/service.ts";
+import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
+import type { ReplicatedState } from "../consensus/replicated_state.ts";
+import { Code, ConveyorError } from "../errors.ts";
+import { requiredString } from "../options.ts";
+import type { CallContext, Handlers } from "../rpc/handler.ts";
+import type { Untold } from "../state/assignments.ts";
+import type { StateEvent } from "../state/types.ts";
+import { isReplaced } from "./is_replaced.ts";
+import { leaseTtlOf } from "./lease_ttl.ts";
+import { nameFrom, requestIdOf } from "./request_id.ts";
+import { durationOf } from "./wire_time.ts";
+
+/** SidecarCoordinator, for the server to serve. */
+export const sidecarService: Service<SidecarCoordinatorMethods> = serviceOf(
+  "conveyor.sidecar.SidecarCoordinator",
+);
+
+type SidecarHandlers = Required<Handlers<SidecarCoordinatorMethods>>;
+
+/**
+ * Serves `conveyor.sidecar.SidecarCoordinator` on a node of the router.
+ *
+ * `RegisterSidecar`, `Heartbeat` and `DeregisterSidecar` answer `InvalidArgument` that names the field
+ * for what is malformed, `NotFound` with the id for a sidecar that is not registered, and `Unavailable`
+ * while no majority of the nodes can be reached. A heartbeat of a sidecar that is not registered, or
+ * whose registration was replaced, is answered with `acknowledged` unset.
+ */
+export class SidecarCoordinatorImpl implements SidecarHandlers {
+  readonly #replicated: ReplicatedState;
+  readonly #leases: LeaseKeeper;
+
+  /** Over the replicated state of a node, and the leases that it keeps. */
+  constructor(replicated: ReplicatedState, leases: LeaseKeeper) {
+    this.#replicated = replicated;
+    this.#leases = leases;
+  }
+
+  /** Enters a sidecar, and answers what it is to run now. */
+  registerSidecar: SidecarHandlers["registerSidecar"] = async (
+    request,
+    context,
+  ) => {
+    const { sidecarId, podName, namespace, sidecarEndpoint } = request;
+    requiredString("sidecar_id", sidecarId);
+    requiredString("sidecar_endpoint", sidecarEndpoint);
+    const requestId = requestIdOf(context);
+    const registrationId = nameFrom(requestId);
+    const leaseTtlMs = leaseTtlOf(request.heartbeatInterval);
+    await this.#replicated.change(
+      `register sidecar "${sidecarId}"`,
+      {
+        registerSidecar: {
+          sidecar: {
+            sidecarId,
+            podName,
+            namespace,
+            endpoint: sidecarEndpoint,
+            services: request.localServices,
+            registrationId,
+            leaseTtlMs,
+          },
+        },
+      },
+      context.signal,
+      requestId,
+    );
+    const held = this.#replicated.state.assignments.of(sidecarId);
+    return {
+      success: true,
+      registrationId,
+      initialAssignments: held.map(({ assignment }) => assignment),
+      versions: Object.fromEntries(
+        held.map(({ assignment, version }) => [
+          assignment.pipelineId,
+          BigInt(version),
+        ]),
+      ),
+      leaseTtl: durationOf(leaseTtlMs),
+    };
+  };
+
+  /** Renews a lease, notes the health of services, and answers what is to change. */
+  heartbeat: SidecarHandlers["heartbeat"] = async (request, { signal }) => {
+    const { sidecarId } = request;
+    requiredString("sidecar_id", sidecarId);
+    const state = await this.#replicated.upToDate(signal);
+    const registrationId = request.registrationId ||
+      state.sidecars.get(sidecarId)?.registrationId;
+    if (!registrationId) return { acknowledged: false };
+    const lease = { kind: LeaseKind.Sidecar, id: sidecarId, registrationId };
+    if ((await this.#leases.renew(lease)).kind !== "renewed") {
+      return { acknowledged: false };
+    }
+    try {
+      await this.#noteHealth(request, registrationId, signal);
+      const sidecar = state.sidecars.get(sidecarId);
+      if (sidecar?.registrationId !== registrationId) {
+        return { acknowledged: false };
+      }
+      return await this.#answer(sidecar, request.known, signal);
+    } catch (error) {
+      if (isReplaced(error)) return { acknowledged: false };
+      throw error;
+    }
+  };
+
+  /** Tells what a sidecar is to run, then each change. */
+  async *watchPipelineAssignments(
+    { sidecarId }: WatchAssignmentsRequest,
+    { signal }: CallContext,
+  ): AsyncGenerator<MessageInit<PipelineAssignmentEvent>, void, void> {
+    requiredString("sidecar_id", sidecarId);
+    const { metadata } = this.#replicated;
+    const state = await this.#replicated.upToDate(signal);
+    if (!state.sidecars.get(sidecarId)) {
+      throw new ConveyorError(
+        Code.NotFound,
+        `Cannot watch the assignments of sidecar "${sidecarId}": it is not registered`,
+      );
+    }
+    // Taken in one go, so that no change falls between the two.
+    const index = metadata.appliedIndex;
+    const held = state.assignments.of(sidecarId);
+    for (const { assignment } of held) {
+      yield { eventType: EventType.Assigned, assignment };
+    }
+    const isOwn = (event: StateEvent): boolean =>
+      event.kind === "assignmentChanged" && event.sidecarId === sidecarId;
+    for await (const { event } of metadata.watch(index, signal, isOwn)) {
+      if (event.kind !== "assignmentChanged") continue;
+      const { change, assignment } = event;
+      yield { eventType: eventTypes[change], assignment };
+    }
+  }
+
+  /** Takes a sidecar out; with `drain` it only gets nothing new, and finishes what it runs. */
+  deregisterSidecar: SidecarHandlers["deregisterSidecar"] = async (
+    request,
+    context,
+  ) => {
+    const { sidecarId, drain } = request;
+    requiredString("sidecar_id", sidecarId);
+    const registrationId = request.registrationId ||
+      await this.#presentRegistration(sidecarId, context.signal);
+    const of = { sidecarId, registrationId };
+    await this.#replicated.change(
+      `${drain ? "drain" : "deregister"} sidecar "${sidecarId}"`,
+      drain
+        ? { setSidecarDraining: { ...of, draining: true } }
+        : { deregisterSidecar: of },
+      context.signal,
+      requestIdOf(context),
+    );
+    return { success: true };
+  };
+
+  async #presentRegistration(
+    sidecarId: string,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const state = await this.#replicated.upToDate(signal);
+    return state.sidecars.get(sidecarId)?.registrationId ?? "";
+  }
+
+  /** Has a health that is new known everywhere; a sidecar that tells of no service says nothing. */
+  async #noteHealth(
+    { sidecarId, serviceHealth }: SidecarHeartbeatRequest,
+    registrationId: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const sidecar = this.#replicated.state.sidecars.get(sidecarId);
+    if (!sidecar || serviceHealth.length === 0) return;
+    const names = new Set(sidecar.services.map((each) => each.serviceName));
+    const unhealthy = new Set(
+      serviceHealth.filter(({ healthy, serviceName }) =>
+        !healthy && names.has(serviceName)
+      ).map(({ serviceName }) => serviceName),
+    );
+    const known = new Set(sidecar.unhealthy);
+    if (unhealthy.symmetricDifference(known).size === 0) return;
+    await this.#replicated.change(
+      `change the health of sidecar "${sidecarId}"`,
+      {
+        setSidecarHealth: {
+          sidecarId,
+          registrationId,
+          unhealthy: [...unhealthy],
+        },
+      },
+      signal,
+    );
+  }
+
+  async #answer(
+    sidecar: Readonly<Sidecar>,
+    known: KnownAssignments | undefined,
+    signal: AbortSignal,
+  ): Promise<MessageInit<HeartbeatResponse>> {
+    const { assignments } = this.#replicated.state;
+    const untold = assignments.untold(
+      known ? { ...sidecar, ...asTold(known) } : sidecar,
+    );
+    if (!known && untold.commands.length > 0) {
+      await this.#tell(sidecar, untold, signal);
+    }
+    return {
+      acknowledged: true,
+      commands: untold.commands,
+      versions: Object.fromEntries(
+        Object.entries(untold.told).map(([id, version]) => [
+          id,
+          BigInt(version),
+        ]),
+      ),
+    };
+  }
+
+  /** Notes what a sidecar is being told, unless it has left before it could hear of it. */
+  async #tell(
+    sidecar: Readonly<Sidecar>,
+    { told, toldDraining }: Untold,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { sidecarId, registrationId } = sidecar;
+    const action = `note what sidecar "${sidecarId}" was told`;
+    const of = { sidecarId, registrationId };
+    await this.#replicated.change(action, {
+      tellSidecar: { ...of, told, toldDraining },
+    });
+    if (!signal.aborted) return;
+    await this.#replicated.change(action, {
+      tellSidecar: {
+        ...of,
+        told: sidecar.told,
+        toldDraining: sidecar.toldDraining,
+      },
+    });
+  }
+}
+
+const eventTypes = {
+  assigned: EventType.Assigned,
+  updated: EventType.Updated,
+  revoked: EventType.Revoked,
+} as const;
+
+function asTold(
+  { versions, draining }: KnownAssignments,
+): Pick<Sidecar, "told" | "toldDraining"> {
+  const told = Object.entries(versions).map(([id, version]) =>
+    [id, Number(version)] as const
+  );
+  return { told: Object.fromEntries(told), toldDraining: draining };
+}
