@@ -6,10 +6,14 @@
  */
 import type { MessageInit } from "../../proto/codec.ts";
 import {
+  type DeregisterSidecarRequest,
+  type DeregisterSidecarResponse,
   EventType,
   type HeartbeatResponse,
   type KnownAssignments,
   type PipelineAssignmentEvent,
+  type RegisterSidecarRequest,
+  type RegisterSidecarResponse,
   type SidecarCoordinatorMethods,
   type SidecarHeartbeatRequest,
   type WatchAssignmentsRequest,
@@ -20,7 +24,7 @@ import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import { requiredString } from "../options.ts";
-import type { CallContext, Handlers } from "../rpc/handler.ts";
+import type { CallContext } from "../rpc/handler.ts";
 import type { Untold } from "../state/assignments.ts";
 import type { StateEvent } from "../state/types.ts";
 import { isReplaced } from "./is_replaced.ts";
@@ -33,8 +37,6 @@ export const sidecarService: Service<SidecarCoordinatorMethods> = serviceOf(
   "conveyor.sidecar.SidecarCoordinator",
 );
 
-type SidecarHandlers = Required<Handlers<SidecarCoordinatorMethods>>;
-
 /**
  * Serves `conveyor.sidecar.SidecarCoordinator` on a node of the router.
  *
@@ -43,7 +45,7 @@ type SidecarHandlers = Required<Handlers<SidecarCoordinatorMethods>>;
  * while no majority of the nodes can be reached. A heartbeat of a sidecar that is not registered, or
  * whose registration was replaced, is answered with `acknowledged` unset.
  */
-export class SidecarCoordinatorImpl implements SidecarHandlers {
+export class SidecarCoordinatorImpl {
   readonly #replicated: ReplicatedState;
   readonly #leases: LeaseKeeper;
 
@@ -54,10 +56,10 @@ export class SidecarCoordinatorImpl implements SidecarHandlers {
   }
 
   /** Enters a sidecar, and answers what it is to run now. */
-  registerSidecar: SidecarHandlers["registerSidecar"] = async (
-    request,
-    context,
-  ) => {
+  async registerSidecar(
+    request: RegisterSidecarRequest,
+    context: CallContext,
+  ): Promise<MessageInit<RegisterSidecarResponse>> {
     const { sidecarId, podName, namespace, sidecarEndpoint } = request;
     requiredString("sidecar_id", sidecarId);
     requiredString("sidecar_endpoint", sidecarEndpoint);
@@ -95,10 +97,13 @@ export class SidecarCoordinatorImpl implements SidecarHandlers {
       ),
       leaseTtl: durationOf(leaseTtlMs),
     };
-  };
+  }
 
   /** Renews a lease, notes the health of services, and answers what is to change. */
-  heartbeat: SidecarHandlers["heartbeat"] = async (request, { signal }) => {
+  async heartbeat(
+    request: SidecarHeartbeatRequest,
+    { signal }: CallContext,
+  ): Promise<MessageInit<HeartbeatResponse>> {
     const { sidecarId } = request;
     requiredString("sidecar_id", sidecarId);
     const state = await this.#replicated.upToDate(signal);
@@ -120,7 +125,7 @@ export class SidecarCoordinatorImpl implements SidecarHandlers {
       if (isReplaced(error)) return { acknowledged: false };
       throw error;
     }
-  };
+  }
 
   /** Tells what a sidecar is to run, then each change. */
   async *watchPipelineAssignments(
@@ -152,10 +157,10 @@ export class SidecarCoordinatorImpl implements SidecarHandlers {
   }
 
   /** Takes a sidecar out; with `drain` it only gets nothing new, and finishes what it runs. */
-  deregisterSidecar: SidecarHandlers["deregisterSidecar"] = async (
-    request,
-    context,
-  ) => {
+  async deregisterSidecar(
+    request: DeregisterSidecarRequest,
+    context: CallContext,
+  ): Promise<MessageInit<DeregisterSidecarResponse>> {
     const { sidecarId, drain } = request;
     requiredString("sidecar_id", sidecarId);
     const registrationId = request.registrationId ||
@@ -170,7 +175,7 @@ export class SidecarCoordinatorImpl implements SidecarHandlers {
       requestIdOf(context),
     );
     return { success: true };
-  };
+  }
 
   async #presentRegistration(
     sidecarId: string,
