@@ -1,7 +1,8 @@
 /**
  * Conveyor: a gRPC router for data pipelines, as a library. This module has the clients of
- * transform, sink and lookup services in any language; `@conveyor/grpc/connector` serves such
- * services from a TypeScript function.
+ * transform, sink and lookup services in any language, and those of the router itself, which take the
+ * addresses of one router or of several of a cluster; `@conveyor/grpc/connector` serves such services
+ * from a TypeScript function.
  *
  * @example Have a batch of records transformed
  * ```ts
@@ -48,6 +49,88 @@ export type { RecordOutcome } from "./clients/push_ledger.ts";
 export { AckStatus } from "./proto/messages/source.ts";
 export { AdminClient } from "./clients/admin_client.ts";
 export type { PipelineDescription } from "./clients/admin_client.ts";
+export { RegistryClient } from "./clients/registry_client.ts";
+export type { DeregisterOptions } from "./clients/registry_client.ts";
+export { CoordinatorClient } from "./clients/coordinator_client.ts";
+export { CheckpointClient } from "./clients/checkpoint_client.ts";
+export type { Positions } from "./clients/checkpoint_client.ts";
+export { ClusterClient } from "./clients/cluster_client.ts";
+export { SidecarCoordinatorImpl } from "./lib/handlers/sidecar_handler.ts";
+export type { CallContext } from "./lib/rpc/handler.ts";
+export {
+  EventType as AssignmentEventType,
+  ServiceType as LocalServiceType,
+} from "./proto/messages/sidecar.ts";
+export type {
+  DeregisterSidecarRequest,
+  DeregisterSidecarResponse,
+  DrainCommand as SidecarDrainCommand,
+  HeartbeatResponse as SidecarHeartbeatResponse,
+  KnownAssignments,
+  LocalService,
+  LocalServiceHealth,
+  PipelineAssignment,
+  PipelineAssignmentEvent,
+  PipelineRevocation,
+  RegisterSidecarRequest,
+  RegisterSidecarResponse,
+  RemoteSidecar,
+  SidecarCommand,
+  SidecarHeartbeatRequest,
+  SidecarLoad,
+  StageAssignment,
+  WatchAssignmentsRequest,
+} from "./proto/messages/sidecar.ts";
+export { EventType as ServiceEventType } from "./proto/messages/registry.ts";
+export type {
+  AssignPartitions,
+  ComponentHealth,
+  ConfigUpdate,
+  DrainCommand,
+  EndpointInfo,
+  GetServiceEndpointsRequest,
+  HeartbeatRequest,
+  HeartbeatResponse,
+  JoinGroupRequest,
+  JoinGroupResponse,
+  ListServicesRequest,
+  RegisteredService,
+  RegisterRequest,
+  RegisterResponse,
+  ResumeCommand,
+  RevokePartitions,
+  RouterCommand,
+  ServiceEvent,
+  ServiceHealth,
+  ServiceLoad,
+  ServiceMetadata,
+  WatchServicesRequest,
+} from "./proto/messages/registry.ts";
+export { HealthStatus, ServiceType } from "./proto/messages/common.ts";
+export type {
+  CommitGroupOffsetRequest,
+  GetCheckpointResponse,
+  GetPipelineCheckpointsResponse,
+  GetWatermarkResponse,
+  PartitionOffsets,
+  SaveCheckpointRequest,
+  SaveCheckpointResponse,
+  ServiceCheckpoint,
+  WatermarkResponse,
+} from "./proto/messages/checkpoint.ts";
+export {
+  NodeRole as RaftRole,
+  NodeSuffrage,
+  ReplicationState,
+} from "./proto/messages/cluster.ts";
+export type {
+  AddNodeRequest,
+  ClusterNode,
+  LeaderHint,
+  ListNodesResponse,
+  NodeProgress,
+  StatusResponse,
+} from "./proto/messages/cluster.ts";
 export {
   ClusterHealth,
   LoadBalanceStrategy,

@@ -9,8 +9,8 @@ import type {
   RouterAdminMethods,
 } from "../proto/messages/router.ts";
 import { type Service, serviceOf } from "../proto/service.ts";
-import { Channel } from "./channel.ts";
 import type { ConnectOptions } from "./channel_options.ts";
+import { RouterChannel } from "./router_channel.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 const { methods }: Service<RouterAdminMethods> = serviceOf(
@@ -26,7 +26,8 @@ export interface PipelineDescription {
 }
 
 /**
- * A client of a router's administration.
+ * A client of a router's administration, over one or several routers of a cluster. A call that meets
+ * a router which is gone is repeated on another, and carried out once.
  *
  * Every method rejects with a `ConveyorError`: `InvalidArgument` that names every fault of a pipeline,
  * `NotFound` for one that there is not, `FailedPrecondition` for what the router refuses as things
@@ -58,12 +59,15 @@ export class AdminClient implements AsyncDisposable {
     this.#transport = transport;
   }
 
-  /** Connects to a router at `url`. Rejects with Unavailable when nobody answers in time. */
+  /**
+   * Connects to a router, or to the first of several that answers. Rejects with Unavailable when none
+   * does in time.
+   */
   static async connect(
-    url: string,
+    routers: string | readonly string[],
     options?: ConnectOptions,
   ): Promise<AdminClient> {
-    return new AdminClient(await Channel.connect(url, options));
+    return new AdminClient(await RouterChannel.connect(routers, options));
   }
 
   /** Adds a pipeline; resolves with its id, which the router makes when it is left out. */

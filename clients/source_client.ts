@@ -18,12 +18,12 @@ import type { CheckpointServiceMethods } from "../proto/messages/checkpoint.ts";
 import type { Record } from "../proto/messages/common.ts";
 import { AckStatus } from "../proto/messages/source.ts";
 import { type Service, serviceOf } from "../proto/service.ts";
-import { Channel } from "./channel.ts";
 import type { ConnectOptions } from "./channel_options.ts";
 import { gathered } from "./gathered.ts";
 import { PushLedger, type RecordOutcome } from "./push_ledger.ts";
 import { PushStream } from "./push_stream.ts";
 import type { Records } from "./record_stream.ts";
+import { RouterChannel } from "./router_channel.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 const checkpoints: Service<CheckpointServiceMethods> = serviceOf(
@@ -88,16 +88,17 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /**
-   * Connects to a router at `url`: `http://host:port`, `https://host:port` or `unix:/path`. Rejects
-   * with Unavailable when nobody answers in time.
+   * Connects to a router, or to the first of several that answers: `http://host:port`,
+   * `https://host:port` or `unix:/path`. Rejects with Unavailable when none does in time.
    */
   static async connect(
-    url: string,
+    routers: string | readonly string[],
     sourceId: string,
     options?: ConnectOptions,
   ): Promise<SourceClient> {
     requiredString("sourceId", sourceId);
-    return new SourceClient(await Channel.connect(url, options), sourceId);
+    const transport = await RouterChannel.connect(routers, options);
+    return new SourceClient(transport, sourceId);
   }
 
   /**

@@ -229,6 +229,14 @@ export const serviceDrainMs = 10_000;
 export const serviceDrainMsMax = 60 * 60_000;
 /** A node waits so long for the leader's view of the cluster, then tells its own. */
 export const clusterStatusTimeoutMs = 2_000;
+/** Routers that one client knows; more are refused, and leaders that are named not followed. */
+export const routersMax = 16;
+/** A client that connects to several routers dials the next one so much later. */
+export const routerStaggerMs = 250;
+/** Attempts of a call that may go to any router, where nothing else is asked for. */
+export const routerAttempts = 8;
+/** A router that has not answered a call for so long is left for another one. */
+export const routerAttemptTimeoutMs = 10_000;
 /** Changes of one kind that wait on one node; further ones are ResourceExhausted. */
 export const gatheredWaitingMax = 100_000;
 /** Changes that go in one command; the others follow with the next. */

@@ -1,13 +1,15 @@
 /**
  * Keeps a connector registered with a router: registers, sends heartbeats, registers again when the
- * router has lost or forgotten it, and says goodbye when the connector closes. A router that is away
- * for a while does not end the connector: who knows its address can go on calling it.
+ * router has forgotten it, and says goodbye when the connector closes. A router that is lost is left
+ * for another one under the same registration. That all are away for a while does not end the
+ * connector: who knows its address can go on calling it.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { parseAddress } from "../../clients/address.ts";
-import { Channel } from "../../clients/channel.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
-import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import { RegistryClient } from "../../clients/registry_client.ts";
+import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
+import { invalidArgument } from "../errors.ts";
 import {
   integerOption,
   requiredFunction,
@@ -24,13 +26,9 @@ import type {
   HeartbeatRequest,
   RouterCommand,
   ServiceMetadata,
-  ServiceRegistryMethods,
 } from "../../proto/messages/registry.ts";
 import type { MessageInit } from "../../proto/codec.ts";
-import { type Service, serviceOf } from "../../proto/service.ts";
-const registry: Service<ServiceRegistryMethods> = serviceOf(
-  "conveyor.registry.ServiceRegistry",
-);
+import { systemRandom } from "../random.ts";
 
 /** What a router calls each kind of service. */
 const serviceTypes: { readonly [name: string]: ServiceType } = {
@@ -45,8 +43,8 @@ type Report = (where: string, error: unknown) => void;
 
 /** How a connector server registers with a router. */
 export interface RegisterOptions {
-  /** Address of the router: `http://`, `https://` or `unix:`. */
-  readonly router: string;
+  /** Address of the router, or of several of its cluster: `http://`, `https://` or `unix:`. */
+  readonly router: string | readonly string[];
   /** Who registers; `serviceId` and `name` are required. */
   readonly service: Omit<MessageInit<ServiceIdentity>, "serviceType"> & {
     readonly serviceId: string;
@@ -88,14 +86,16 @@ export function resolveRegisterOptions(
   service: string,
 ): ResolvedRegisterOptions {
   requiredObject("register", options);
-  try {
-    parseAddress(options.router);
-  } catch {
-    throw invalidArgument(
-      "register.router",
-      'must be "http://host:port", "https://host:port" or "unix:/path"',
-      options.router,
-    );
+  for (const router of routersOf(options)) {
+    try {
+      parseAddress(router);
+    } catch {
+      throw invalidArgument(
+        "register.router",
+        'must be "http://host:port", "https://host:port" or "unix:/path"',
+        router,
+      );
+    }
   }
   requiredString("register.service.serviceId", options.service?.serviceId);
   requiredString("register.service.name", options.service.name);
@@ -119,7 +119,7 @@ export class Registration {
   readonly #serving: (serving: boolean) => void;
   readonly #report: Report;
   readonly #closing = new AbortController();
-  #channel: Channel | undefined;
+  #registry: RegistryClient | undefined;
   #registrationId = "";
   #beating: Promise<void> = Promise.resolve();
 
@@ -142,53 +142,55 @@ export class Registration {
   /** Registers, then sends heartbeats; rejects when the router is away or refuses. */
   async start(): Promise<void> {
     const { router, connect } = this.#options;
-    this.#channel = await Channel.connect(router, connect);
-    await this.#register(this.#channel);
-    this.#beating = this.#keepAlive(this.#channel);
+    const registry = await RegistryClient.connect(router, connect);
+    this.#registry = registry;
+    await this.#register(registry);
+    this.#beating = this.#keepAlive(registry);
   }
 
   /** Tells the router, when it can be told within `timeoutMs`, and ends the heartbeats. */
   async close(timeoutMs: number): Promise<void> {
     this.#closing.abort();
     await this.#beating;
-    const channel = this.#channel;
-    if (!channel) return;
+    const registry = this.#registry;
+    if (!registry) return;
     try {
       if (this.#registrationId !== "") {
-        await this.#deregister(channel, timeoutMs);
+        await this.#deregister(registry, timeoutMs);
       }
     } finally {
-      await channel.close();
+      await registry.close();
     }
   }
 
-  async #register(channel: Channel): Promise<void> {
+  async #register(registry: RegistryClient): Promise<void> {
     const { service, serviceType, metadata, useTls, heartbeatIntervalMs } =
       this.#options;
-    const { message } = await channel.unary(registry.methods.register, {
+    const { registrationId } = await registry.register({
       identity: { ...service, serviceType },
       endpoint: { ...this.#endpoint, useTls: useTls ?? false },
       metadata,
       heartbeatInterval: durationOf(heartbeatIntervalMs),
     }, { signal: this.#closing.signal });
-    if (!message.success) {
-      throw new ConveyorError(
-        Code.FailedPrecondition,
-        `Cannot register "${service.serviceId}": the router refused it`,
-      );
-    }
-    this.#registrationId = message.registrationId;
-    // A drain was asked of the registration before.
-    this.#serving(true);
+    this.#registrationId = registrationId;
   }
 
-  async #deregister(channel: Channel, timeoutMs: number): Promise<void> {
+  async #deregister(
+    registry: RegistryClient,
+    timeoutMs: number,
+  ): Promise<void> {
     try {
-      await channel.unary(registry.methods.deregister, {
-        serviceId: this.#options.service.serviceId,
-        registrationId: this.#registrationId,
-        graceful: true,
-      }, { timeoutMs });
+      await registry.deregister(
+        this.#options.service.serviceId,
+        this.#registrationId,
+        {
+          graceful: true,
+          drainTimeoutMs: timeoutMs / 2,
+          timeoutMs: Math.max(1, timeoutMs),
+          // One attempt with each router, and one that another of them asked for.
+          retry: { maxAttempts: routersOf(this.#options).length + 1 },
+        },
+      );
     } catch (error) {
       // The lease ends by itself; the router's absence must not keep the connector up.
       this.#report("registration", error);
@@ -196,32 +198,39 @@ export class Registration {
   }
 
   /** Until closing: heartbeats while the router knows the connector, then registers again. */
-  async #keepAlive(channel: Channel): Promise<void> {
+  async #keepAlive(registry: RegistryClient): Promise<void> {
     const { signal } = this.#closing;
+    const policy = resolveRetryPolicy();
+    let failures = 0;
     while (!signal.aborted) {
       try {
-        if (this.#registrationId === "") await this.#register(channel);
-        await this.#beat(channel);
+        if (this.#registrationId === "") await this.#register(registry);
+        for await (const _ of this.#beat(registry)) failures = 0;
       } catch (error) {
+        failures++;
         if (!signal.aborted) this.#report("registration", error);
       }
       if (signal.aborted) return;
-      this.#registrationId = "";
-      await this.#pause();
+      const pauseMs = backoffMs(policy, Math.max(1, failures), systemRandom);
+      await this.#pause(Math.min(pauseMs, this.#options.heartbeatIntervalMs));
     }
   }
 
-  /** Returns when the router ends the stream or no longer acknowledges. */
-  async #beat(channel: Channel): Promise<void> {
+  /** Yields at each heartbeat that the router acknowledged; ends with the stream. */
+  async *#beat(registry: RegistryClient): AsyncGenerator<void, void, void> {
     const { signal } = this.#closing;
-    const answers = channel.stream(
-      registry.methods.heartbeat,
-      this.#heartbeats(),
-      { signal },
-    );
+    const answers = registry.heartbeats(this.#heartbeats(), { signal });
+    let first = true;
     for await (const { acknowledged, commands } of answers) {
-      if (!acknowledged) return;
+      if (!acknowledged) {
+        this.#registrationId = "";
+        return;
+      }
+      // What was asked for on another stream holds only if it is asked for on this one.
+      if (first && !commands.some(({ drain }) => drain)) this.#serving(true);
+      first = false;
       for (const command of commands) await this.#obey(command);
+      yield;
     }
   }
 
@@ -251,15 +260,20 @@ export class Registration {
         registrationId: this.#registrationId,
         health: { status: HealthStatus.Healthy },
       };
-      await this.#pause();
+      await this.#pause(this.#options.heartbeatIntervalMs);
     }
   }
 
-  async #pause(): Promise<void> {
+  async #pause(ms: number): Promise<void> {
     const { signal } = this.#closing;
-    await delay(this.#options.heartbeatIntervalMs, undefined, { signal })
-      .catch(() => {});
+    await delay(ms, undefined, { signal }).catch(() => {});
   }
+}
+
+function routersOf(
+  { router }: Pick<RegisterOptions, "router">,
+): readonly string[] {
+  return typeof router === "string" ? [router] : router;
 }
 
 function endpointOf(
