@@ -9,6 +9,7 @@
  */
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { installHttp2SessionGuard } from "./http2_session_guard.ts";
+import { installHttp2WriteGathering } from "./http2_write_gathering.ts";
 import { installMessageOrderGuard } from "./message_order_guard.ts";
 
 export * as grpc from "@grpc/grpc-js";
@@ -16,6 +17,7 @@ export * as grpc from "@grpc/grpc-js";
 // grpc-js looks these functions up in node:http2 whenever it serves or dials,
 // and no importer of this file runs before this line.
 installHttp2SessionGuard();
+installHttp2WriteGathering();
 installMessageOrderGuard();
 // What it would print is in the errors that it gives: those are answered or logged once.
 setLogVerbosity(logVerbosity.NONE);
