@@ -70,6 +70,8 @@ export class Driver<Event> implements TransportEvents {
   #awake = false;
   #writing = false;
   #stopped: Error | undefined;
+  /** Ticks until it stops because it is no member any more. */
+  #ticksLeft = Infinity;
   #tickDue = false;
   #lastTickMs: number;
   #cancelTick: () => void;
@@ -94,7 +96,7 @@ export class Driver<Event> implements TransportEvents {
       random,
       storage: store.view,
     });
-    const onMembers = (): void => this.#transport.setPeers(this.#peers());
+    const onMembers = (): void => this.#membersChanged();
     this.requests = new Requests(this.#node, parts, () => this.#wake());
     this.#applier = new Applier(
       this.#node,
@@ -103,7 +105,7 @@ export class Driver<Event> implements TransportEvents {
     );
     this.#suspicion = new Suspicion(settings.electionTicks, random);
     this.#transport = parts.connect(this);
-    this.#transport.setPeers(this.#peers());
+    this.#membersChanged();
     this.#lastTickMs = clock.monotonicMs();
     this.#cancelTick = this.#armTick();
     const { voters, votersOutgoing } = this.#node.status();
@@ -236,6 +238,7 @@ export class Driver<Event> implements TransportEvents {
       : 1;
     for (let tick = 0; tick < ticks; tick++) this.#node.tick();
     this.requests.tick();
+    if (--this.#ticksLeft <= 0) throw this.#removed();
     const suspicion = this.#suspicion.tick(this.#node.status());
     if (suspicion === "forget") this.#node.forgetLeader();
     if (suspicion === "campaign") this.#node.campaign();
@@ -276,7 +279,7 @@ export class Driver<Event> implements TransportEvents {
       if (this.#stopped) return;
       replicated.restore(pieces);
       this.#applier.restored(snapshot);
-      this.#transport.setPeers(this.#peers());
+      this.#membersChanged();
       onRestored(snapshot.index);
     }
     this.#writing = false;
@@ -310,6 +313,32 @@ export class Driver<Event> implements TransportEvents {
     this.requests.roleChanged(role);
     if (role.lead !== 0 || role.role === "leader") this.#wake();
     this.#parts.onRole(role);
+  }
+
+  #membersChanged(): void {
+    this.#transport.setPeers(this.#peers());
+    const { replicated, store, settings } = this.#parts;
+    const own = replicated.members.get(store.identity.nodeId);
+    // While a joint membership lasts, a node that is given up still has its vote.
+    if (!own?.removed || this.#isMember()) return;
+    // A leader's last messages, and its answer to who asked for the removal, still go out.
+    this.#ticksLeft = Math.min(this.#ticksLeft, 2 * settings.heartbeatTicks);
+  }
+
+  /** Whether this node is in the membership, in whatever part. */
+  #isMember(): boolean {
+    const { id, voters, votersOutgoing, learners, learnersNext } = this.#node
+      .status();
+    return [voters, votersOutgoing, learners, learnersNext].some((part) =>
+      part.includes(id)
+    );
+  }
+
+  #removed(): ConveyorError {
+    return new ConveyorError(
+      Code.FailedPrecondition,
+      `Cannot go on: node ${this.#parts.store.identity.nodeId} was removed from the cluster; wipe its data directory and let it join under a new id`,
+    );
   }
 
   /** The other members, and where they are. */

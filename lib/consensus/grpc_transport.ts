@@ -69,6 +69,8 @@ export class GrpcTransport implements RaftTransport {
       this.#links.delete(peer);
       this.#track(link.close());
       this.#senders.get(peer)?.stop();
+      // One that was removed dials again, and is told so.
+      if (!peers.has(peer)) this.#gate.expel(peer);
     }
     for (const [peer, url] of peers) {
       if (this.#links.has(peer)) continue;

@@ -18,14 +18,22 @@ import { RaftPeer } from "./raft_peer.ts";
 import { Replicated } from "./replicated.ts";
 import type { ConsensusSettings } from "./settings.ts";
 import type { StateMachine } from "./state_machine.ts";
-import type { RaftTransport, TransportEvents } from "./transport.ts";
+import type {
+  RaftPeerPort,
+  RaftTransport,
+  TransportEvents,
+} from "./transport.ts";
 
 /** What a node is made of. The store and the way to the leader are the caller's to close. */
 export interface MetadataNodeParts<Event> {
   readonly store: RaftStore;
   /** Fresh: its state is replaced by what the store holds. */
   readonly machine: StateMachine<Event>;
-  readonly connect: (events: TransportEvents) => RaftTransport;
+  /** Makes the way to the other nodes; `gate` says who this node is and whom it talks to. */
+  readonly connect: (
+    events: TransportEvents,
+    gate: Pick<RaftPeerPort, "standing" | "admit">,
+  ) => RaftTransport;
   readonly leader: LeaderPort;
   readonly settings: ConsensusSettings;
   /**
@@ -83,12 +91,17 @@ export class MetadataNode<Event> implements AsyncDisposable {
       replicated.restore(await Array.fromAsync(store.readSnapshot(manifest)));
     }
     const events = new EventLog<Event>(store.view.initialState().applied);
-    const driver = new Driver({
+    const driver: Driver<Event> = new Driver({
       ...parts,
       replicated,
       clock,
       scheduler,
       random,
+      connect: (events) =>
+        parts.connect(events, {
+          standing: () => peer.standing(),
+          admit: (hello, claims) => peer.admit(hello, claims),
+        }),
       onApplied: (index, applied) => {
         events.append(index, applied);
         metadata.applied(index);
@@ -99,7 +112,7 @@ export class MetadataNode<Event> implements AsyncDisposable {
       },
       onRole: (role) => metadata.roleChanged(role),
     });
-    const metadata = new Metadata({
+    const metadata: Metadata<Event> = new Metadata({
       ...parts,
       driver,
       replicated,
@@ -108,7 +121,7 @@ export class MetadataNode<Event> implements AsyncDisposable {
       clock,
       scheduler,
     });
-    const peer = new RaftPeer(store, driver, replicated);
+    const peer: RaftPeer<Event> = new RaftPeer(store, driver, replicated);
     return new MetadataNode(driver, metadata, events, peer, parts.settings);
   }
 

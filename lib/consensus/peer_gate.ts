@@ -17,7 +17,9 @@ export const protocolVersion = 1;
 const noClaim = { lastIndex: 0, lastTerm: 0, term: 0 } as const;
 
 /** One kind of stream that a node opens at most one of. */
-export type Lane = "messages" | "snapshot";
+export type Lane = typeof lanes[number];
+
+const lanes = ["messages", "snapshot"] as const;
 
 /** The part of one stream in its lane. */
 export interface Place {
@@ -75,7 +77,7 @@ export class PeerGate {
         `Cannot talk to node ${expected}: node ${hello.nodeId} answers at its address`,
       );
     }
-    this.#port.admit(hello);
+    this.#port.admit(hello, false);
     this.#remember(hello);
   }
 
@@ -94,7 +96,7 @@ export class PeerGate {
         } of it has been here`,
       );
     }
-    this.#port.admit(hello);
+    this.#port.admit(hello, lane === "messages");
     this.#remember(hello).streams[lane] = stream;
     const key = `${nodeId} ${lane}`;
     this.#places.get(key)?.lose(`stream ${stream} of node ${nodeId} came`);
@@ -104,6 +106,13 @@ export class PeerGate {
     this.#places.set(key, place);
     this.onAdmitted?.(nodeId);
     return place;
+  }
+
+  /** Ends the streams of a node that is no peer any more; whether it may come again `admit` says. */
+  expel(nodeId: number): void {
+    for (const lane of lanes) {
+      this.#places.get(`${nodeId} ${lane}`)?.lose(`node ${nodeId} is no peer`);
+    }
   }
 
   /** Ends every stream that was let in, and lets none in any more. Idempotent. */

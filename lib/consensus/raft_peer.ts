@@ -42,7 +42,7 @@ export class RaftPeer<Event> implements RaftPeerPort {
     };
   }
 
-  admit({ nodeId, lastIndex, term }: Hello): void {
+  admit({ nodeId, lastIndex, term }: Hello, claims: boolean): void {
     const { members } = this.#replicated;
     const member = members.get(nodeId);
     if (member?.removed) {
@@ -60,7 +60,8 @@ export class RaftPeer<Event> implements RaftPeerPort {
     }
     const status = this.#driver.status();
     const known = status.peers.find(({ id }) => id === nodeId)?.match ?? 0;
-    if (status.term === term && known > lastIndex) {
+    // Whoever acknowledged in this term has it on disk; only in a later one may its log be shorter.
+    if (claims && term <= status.term && known > lastIndex) {
       throw new ConveyorError(
         Code.DataLoss,
         `Cannot talk to node ${nodeId}: its durable log ends at ${lastIndex} and it has acknowledged ${known}; wipe its data directory and let it join under a new id`,

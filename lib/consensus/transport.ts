@@ -84,10 +84,10 @@ export interface RaftPeerPort {
   /**
    * Whether who says this may talk to this node; a refusal is a ConveyorError. That the cluster is
    * the same one, the version known, and that neither incarnation nor stream is an earlier one, was
-   * checked before. Codes: NotFound for no member, FailedPrecondition for a reused id, DataLoss for
+   * checked before. `claims`: it opens a stream of messages, so what it says of its log counts. Codes: NotFound for no member, FailedPrecondition for a reused id, DataLoss for
    * a log that went backwards.
    */
-  admit(hello: Hello): void;
+  admit(hello: Hello, claims: boolean): void;
   /** Takes messages of an admitted peer; false when the inbox is full and they were dropped. */
   receive(messages: readonly Message[]): boolean;
   /** Begins to take a snapshot, or goes on where an earlier transfer of it stopped. */

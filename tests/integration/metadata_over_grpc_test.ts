@@ -49,7 +49,7 @@ class Node implements AsyncDisposable {
     this.disk = disk;
     const port: RaftPeerPort = {
       standing: () => this.running.peer.standing(),
-      admit: (hello) => this.running.peer.admit(hello),
+      admit: (hello, claims) => this.running.peer.admit(hello, claims),
       receive: (messages) => this.running.peer.receive(messages),
       receiveSnapshot: (manifest) =>
         this.running.peer.receiveSnapshot(manifest),

@@ -58,6 +58,23 @@ Deno.test("admit() lets one stream of each lane stand, the latest", async () => 
   assert(second.taken);
 });
 
+Deno.test("expel() ends the streams of one node, and it may ask again", async () => {
+  const gate = gateOf();
+  const messages = gate.admit(helloOf(1), "messages");
+  const snapshot = gate.admit(helloOf(2), "snapshot");
+  const other = gate.admit(helloOf(1, { nodeId: 3 }), "messages");
+  gate.expel(1);
+  for (const { lost } of [messages, snapshot]) {
+    const reason = await lost.catch((error) => error.message);
+    assertEquals(
+      reason,
+      "Cannot go on with this stream: node 1 is no peer",
+    );
+  }
+  assert(messages.taken && snapshot.taken && !other.taken);
+  assert(!gate.admit(helloOf(3), "messages").taken);
+});
+
 Deno.test("admit() refuses an incarnation that went back, in any lane and in answers", () => {
   const gate = gateOf();
   gate.admit(helloOf(1, { incarnation: 7 }), "messages");

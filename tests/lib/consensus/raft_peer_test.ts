@@ -1,0 +1,64 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import type { Hello } from "../../../lib/consensus/transport.ts";
+import { Code, ConveyorError } from "../../../lib/errors.ts";
+import { ListMachine } from "../../fixtures/list_machine.ts";
+import { MetadataCluster, until } from "../../fixtures/metadata_cluster.ts";
+
+/** A cluster whose leader was acknowledged everything by a follower, and what that says of itself. */
+async function acknowledged(
+  cluster: MetadataCluster<string, ListMachine>,
+): Promise<{ leader: number; hello: Hello }> {
+  const leader = await cluster.leader();
+  const metadata = cluster.metadata(leader);
+  const follower = cluster.ids.find((id) => id !== leader)!;
+  await metadata.propose(new Uint8Array([1]));
+  await until(() => {
+    const { peers, commit } = metadata.status();
+    return peers.find(({ id }) => id === follower)!.match === commit;
+  });
+  const standing = cluster.node(follower).peer.standing();
+  return { leader, hello: { ...standing, version: 1, stream: 1 } };
+}
+
+function refused(admit: () => void): Code {
+  return assertThrows(admit, ConveyorError).code;
+}
+
+Deno.test("RaftPeer admit() refuses a log that went back behind what it acknowledged", async () => {
+  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  const { leader, hello } = await acknowledged(cluster);
+  const { peer } = cluster.node(leader);
+  peer.admit(hello, true);
+  const { lastIndex, term } = hello;
+  const shorter = { ...hello, lastIndex: lastIndex - 1 };
+  assertEquals(refused(() => peer.admit(shorter, true)), Code.DataLoss);
+  // A wiped disk has forgotten the term too.
+  for (const before of [0, term - 1]) {
+    const wiped = { ...hello, lastIndex: 0, term: before };
+    assertEquals(refused(() => peer.admit(wiped, true)), Code.DataLoss);
+  }
+  // In a later term another leader may have cut it short.
+  peer.admit({ ...shorter, term: term + 1 }, true);
+});
+
+Deno.test("RaftPeer admit() asks nothing of a log where none was claimed", async () => {
+  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  const { leader, hello } = await acknowledged(cluster);
+  const none = { ...hello, lastIndex: 0, lastTerm: 0, term: 0 };
+  cluster.node(leader).peer.admit(none, false);
+});
+
+Deno.test("RaftPeer admit() refuses who is no member, and who was removed", async () => {
+  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  const { leader, hello } = await acknowledged(cluster);
+  const { peer } = cluster.node(leader);
+  const stranger = { ...hello, nodeId: 9 };
+  assertEquals(refused(() => peer.admit(stranger, true)), Code.NotFound);
+  await cluster.metadata(leader).changeMembership([
+    { type: "removeNode", nodeId: hello.nodeId },
+  ]);
+  assertEquals(
+    refused(() => peer.admit(hello, true)),
+    Code.FailedPrecondition,
+  );
+});
