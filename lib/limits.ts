@@ -308,6 +308,8 @@ export const groupPartitions = 16;
 export const groupPartitionsMax = 10_000;
 /** Partitions with a watermark, over all sources; one more is ResourceExhausted. */
 export const watermarksMax = 1_000_000;
+/** A snapshot that is brought back; a larger one is ResourceExhausted. */
+export const restoreBytesMax = 2 * 1024 * 1024 * 1024;
 /** Data of one checkpoint; more is InvalidArgument. */
 export const checkpointBytesMax = 1024 * 1024;
 /** Data of all checkpoints; more is ResourceExhausted. */

@@ -19,7 +19,11 @@ export interface ApplierParts<Event> {
   readonly store: RaftStore;
   readonly replicated: Replicated<Event>;
   readonly settings: ConsensusSettings;
-  readonly onApplied: (index: number, events: readonly Event[]) => void;
+  readonly onApplied: (
+    index: number,
+    events: readonly Event[],
+    replaced: boolean,
+  ) => void;
   /** Told when the members have changed. */
   readonly onMembers: () => void;
 }
@@ -152,7 +156,7 @@ export class Applier<Event> {
           index,
           answer: applied.answer,
         });
-        onApplied(index, applied.events);
+        onApplied(index, applied.events, applied.replaced);
         return;
       case "membership":
         this.#confState = this.#node.applyConfChange(applied.change);

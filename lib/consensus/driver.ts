@@ -46,7 +46,11 @@ export interface DriverParts<Event> {
   readonly scheduler: Scheduler;
   readonly random: Random;
   /** Told of every command that was applied, in order. Must not throw. */
-  readonly onApplied: (index: number, events: readonly Event[]) => void;
+  readonly onApplied: (
+    index: number,
+    events: readonly Event[],
+    replaced: boolean,
+  ) => void;
   /** Told when the state was replaced by a snapshot: events before `index` are not to be had. */
   readonly onRestored: (index: number) => void;
   /** Told when the role or the known leader changes. */

@@ -102,8 +102,9 @@ export class MetadataNode<Event> implements AsyncDisposable {
           standing: () => peer.standing(),
           admit: (hello, claims) => peer.admit(hello, claims),
         }),
-      onApplied: (index, applied) => {
-        events.append(index, applied);
+      onApplied: (index, applied, replaced) => {
+        if (replaced) events.restart(index);
+        else events.append(index, applied);
         metadata.applied(index);
       },
       onRestored: (index) => {

@@ -21,6 +21,8 @@ export type EntryApplied<Event> =
     readonly request: string;
     readonly answer: Uint8Array;
     readonly events: readonly Event[];
+    /** Whether the machine's state is another one now. */
+    readonly replaced: boolean;
   }
   | {
     readonly kind: "membership";
@@ -72,15 +74,21 @@ export class Replicated<Event> {
     const request = requestKey(envelope.requestId);
     const known = this.#requests.get(request);
     if (known !== undefined) {
-      return { kind: "command", request, answer: known, events: [] };
+      return {
+        kind: "command",
+        request,
+        answer: known,
+        events: [],
+        replaced: false,
+      };
     }
     this.#atMs = Math.max(this.#atMs, envelope.atMs);
-    const { answer, events } = this.#machine.apply(envelope.command, {
-      index: entry.index,
-      atMs: this.#atMs,
-    });
+    const { answer, events, replaced = false } = this.#machine.apply(
+      envelope.command,
+      { index: entry.index, atMs: this.#atMs },
+    );
     this.#requests.set(request, answer);
-    return { kind: "command", request, answer, events };
+    return { kind: "command", request, answer, events, replaced };
   }
 
   /** The state as it is now, as a stream of frames that may be drawn later. */

@@ -34,4 +34,6 @@ export interface Applied<Event> {
   readonly answer: Uint8Array;
   /** What watchers are told, in order. */
   readonly events: readonly Event[];
+  /** Whether the state is another one now: who watches it is told to start again. @default false */
+  readonly replaced?: boolean;
 }

@@ -56,6 +56,10 @@ const reducers: {
   tellSidecar: ({ sidecars }, command) => sidecars.tell(command),
   registerNode: ({ nodes }, command, at) => nodes.register(command, at),
   deregisterNode: ({ nodes }, command, at) => nodes.deregister(command, at),
+  beginRestore: ({ restoreParts }, command) => restoreParts.begin(command),
+  restorePart: ({ restoreParts }, command) => restoreParts.part(command),
+  finishRestore: ({ restoreParts }, command) => restoreParts.finish(command),
+  cancelRestore: ({ restoreParts }, command) => restoreParts.cancel(command),
 };
 
 /** Carries out the command in `bytes`, or says why not. */

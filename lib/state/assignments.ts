@@ -1,7 +1,7 @@
 /**
  * What each sidecar is to run of each pipeline. It follows from the pipelines and sidecars by
  * registry/placement.ts, and is made anew only for the pipelines that an event can have touched. An
- * assignment's version is the index of the command that changed it: what a sidecar was told is
+ * assignment's version is the number of the command that changed it: what a sidecar was told is
  * compared by it.
  */
 import {

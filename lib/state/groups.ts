@@ -1,7 +1,7 @@
 /**
  * Groups of services that share partitions. Whoever joins, leaves, loses its lease or gets it back
  * makes a new generation, and the partitions are shared out anew by registry/group.ts. A generation
- * is the index of the command that made it: it rises over all groups and for ever, also for a group
+ * is the number of the command that made it: it rises over all groups and for ever, also for a group
  * that was gone and is made again. One command makes at most one generation of a group, however many
  * members it touches.
  */

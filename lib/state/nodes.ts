@@ -1,7 +1,7 @@
 /**
  * The nodes of the router that live, and which of them pulls which partition of a source: by
  * rendezvous hashing over them, so that one node has each partition and little moves when a node
- * comes or goes. Whoever commits what it pulled says under which generation it did: the index of the
+ * comes or goes. Whoever commits what it pulled says under which generation it did: the number of the
  * command that last changed which nodes live. An older one is refused.
  */
 import { Code } from "../errors.ts";
@@ -43,7 +43,7 @@ export interface NodesView {
   list(): readonly Readonly<RouterNode>[];
   /** Which node pulls a partition of a source; undefined: none lives. */
   pullOwner(sourceId: string, partition: number): PullOwner | undefined;
-  /** Index of the command that last changed which nodes live. */
+  /** Number of the command that last changed which nodes live. */
   readonly generation: number;
 }
 

@@ -7,7 +7,10 @@ import { crc32c } from "../crc32c.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import { snapshotChunkBytesMax } from "../limits.ts";
 import { codecOf } from "../../proto/codec.ts";
-import type { SnapshotEntry } from "../../proto/messages/state.ts";
+import type {
+  SnapshotEntry,
+  SnapshotHeader,
+} from "../../proto/messages/state.ts";
 import { schema } from "../../proto/schema.ts";
 import { WireError, WireReader } from "../../proto/wire.ts";
 import { frameBytes, snapshotVersion } from "./snapshot_writer.ts";
@@ -17,27 +20,71 @@ const codec = codecOf<SnapshotEntry>(
 );
 const nothing = new Uint8Array(0);
 
+/** Reads a snapshot chunk by chunk. */
+export class SnapshotReader {
+  readonly #frames: FrameReader = new FrameReader();
+  /** Content behind the last whole entry. */
+  #rest: Uint8Array = nothing;
+  #header: SnapshotHeader | undefined;
+  #count = 0;
+  #ended = false;
+
+  /** What stands first; undefined: it was not read yet. */
+  get header(): SnapshotHeader | undefined {
+    return this.#header;
+  }
+
+  /** The entries that are whole with `chunk`, without the first and the last one. */
+  push(chunk: Uint8Array): SnapshotEntry[] {
+    const entries: SnapshotEntry[] = [];
+    for (const content of this.#frames.push(chunk)) {
+      const reader = new WireReader(joined(this.#rest, content));
+      let start = 0;
+      for (;;) {
+        start = reader.pos;
+        const entry = nextMessage(reader);
+        if (!entry) break;
+        if (this.#take(entry)) entries.push(entry);
+      }
+      this.#rest = reader.buf.subarray(start);
+    }
+    return entries;
+  }
+
+  /** There are no more chunks. DataLoss when there should be. */
+  end(): void {
+    this.#frames.end();
+    if (this.#rest.length > 0) throw damaged("it is cut short inside an entry");
+    if (!this.#ended) throw damaged("it is cut short");
+  }
+
+  /** Whether an entry is one between the first and the last. */
+  #take(entry: SnapshotEntry): boolean {
+    if (this.#ended) throw damaged("there is more after its end");
+    const count = this.#count++;
+    if (count === 0) {
+      this.#header = checkedHeader(entry);
+      return false;
+    }
+    if (!entry.end) return true;
+    if (entry.end.entries !== count) {
+      throw damaged(`it has ${count} entries of ${entry.end.entries}`);
+    }
+    this.#ended = true;
+    return false;
+  }
+}
+
 /** The entries between the first and the last one. */
 export function* snapshotEntries(
   chunks: Iterable<Uint8Array>,
 ): Generator<SnapshotEntry> {
-  let count = 0;
-  let ended = false;
-  for (const entry of messages(frames(chunks))) {
-    if (ended) throw damaged("there is more after its end");
-    if (count === 0) checkHeader(entry);
-    else if (entry.end) {
-      if (entry.end.entries !== count) {
-        throw damaged(`it has ${count} entries of ${entry.end.entries}`);
-      }
-      ended = true;
-    } else yield entry;
-    count++;
-  }
-  if (!ended) throw damaged("it is cut short");
+  const reader = new SnapshotReader();
+  for (const chunk of chunks) yield* reader.push(chunk);
+  reader.end();
 }
 
-function checkHeader({ header }: SnapshotEntry): void {
+function checkedHeader({ header }: SnapshotEntry): SnapshotHeader {
   if (!header) throw damaged("it does not start with its version");
   if (header.version > snapshotVersion) {
     throw new ConveyorError(
@@ -45,23 +92,7 @@ function checkHeader({ header }: SnapshotEntry): void {
       `Cannot restore snapshot: its form ${header.version} is newer than ${snapshotVersion}, the newest that this version reads`,
     );
   }
-}
-
-/** The messages that lie, each after its length, in the contents of frames. */
-function* messages(contents: Iterable<Uint8Array>): Generator<SnapshotEntry> {
-  let rest: Uint8Array = nothing;
-  for (const content of contents) {
-    const reader = new WireReader(joined(rest, content));
-    let start = 0;
-    for (;;) {
-      start = reader.pos;
-      const entry = nextMessage(reader);
-      if (!entry) break;
-      yield entry;
-    }
-    rest = reader.buf.subarray(start);
-  }
-  if (rest.length > 0) throw damaged("it is cut short inside an entry");
+  return header;
 }
 
 /** The message that starts where the reader is; undefined when it is not all there yet. */
@@ -88,31 +119,47 @@ function decoded(bytes: Uint8Array): SnapshotEntry {
   }
 }
 
-/** The checked contents of the frames that lie in `chunks`. */
-function* frames(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
-  let rest: Uint8Array = nothing;
-  let offset = 0;
-  let crc = 0;
-  for (const chunk of chunks) {
-    rest = joined(rest, chunk);
-    while (rest.length >= frameBytes) {
-      const view = new DataView(rest.buffer, rest.byteOffset, frameBytes);
-      const length = view.getUint32(0, true);
-      if (length === 0 || length > snapshotChunkBytesMax - frameBytes) {
-        throw damaged(`the chunk at byte ${offset} has the length ${length}`);
-      }
-      if (rest.length < frameBytes + length) break;
-      const content = rest.subarray(frameBytes, frameBytes + length);
-      crc = crc32c(content, crc);
-      if (crc !== view.getUint32(4, true)) {
-        throw damaged(`the chunk at byte ${offset} fails its checksum`);
-      }
+/** Takes frames out of the chunks that they lie in, and checks them. */
+class FrameReader {
+  #rest: Uint8Array = nothing;
+  #offset = 0;
+  #crc = 0;
+
+  /** The contents of the frames that are whole with `chunk`. */
+  *push(chunk: Uint8Array): Generator<Uint8Array, void, void> {
+    this.#rest = joined(this.#rest, chunk);
+    for (;;) {
+      const content = this.#next();
+      if (!content) return;
       yield content;
-      rest = rest.subarray(frameBytes + length);
-      offset += frameBytes + length;
     }
   }
-  if (rest.length > 0) throw damaged("it is cut short inside a chunk");
+
+  end(): void {
+    if (this.#rest.length > 0) throw damaged("it is cut short inside a chunk");
+  }
+
+  #next(): Uint8Array | undefined {
+    const rest = this.#rest;
+    if (rest.length < frameBytes) return undefined;
+    const view = new DataView(rest.buffer, rest.byteOffset, frameBytes);
+    const length = view.getUint32(0, true);
+    if (length === 0 || length > snapshotChunkBytesMax - frameBytes) {
+      throw damaged(
+        `the chunk at byte ${this.#offset} has the length ${length}`,
+      );
+    }
+    if (rest.length < frameBytes + length) return undefined;
+    const content = rest.subarray(frameBytes, frameBytes + length);
+    const crc = crc32c(content, this.#crc);
+    if (crc !== view.getUint32(4, true)) {
+      throw damaged(`the chunk at byte ${this.#offset} fails its checksum`);
+    }
+    this.#crc = crc;
+    this.#rest = rest.subarray(frameBytes + length);
+    this.#offset += frameBytes + length;
+    return content;
+  }
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -22,13 +22,14 @@ const codec = codecOf<SnapshotEntry>(
   schema.lookupType("conveyor.state.SnapshotEntry"),
 );
 
-/** The chunks of a snapshot of these parts, in this order. */
+/** The chunks of a snapshot of these parts, in this order, of a state that so many commands made. */
 export function* snapshotChunks(
   parts: readonly SnapshotEntries[],
+  commands = 0,
 ): Generator<Uint8Array> {
   const chunk = new Chunk();
   let entries = 0;
-  for (const entry of framed(parts)) {
+  for (const entry of framed(parts, commands)) {
     const bytes = entry instanceof Uint8Array
       ? entry
       : codec.encode("end" in entry ? { end: { entries } } : entry);
@@ -44,8 +45,11 @@ export function* snapshotChunks(
 }
 
 /** The parts' entries between the first and the last entry of a snapshot. */
-function* framed(parts: readonly SnapshotEntries[]): SnapshotEntries {
-  yield { header: { version: snapshotVersion } };
+function* framed(
+  parts: readonly SnapshotEntries[],
+  commands: number,
+): SnapshotEntries {
+  yield { header: { version: snapshotVersion, commands } };
   for (const part of parts) yield* part;
   yield { end: {} } satisfies MessageInit<SnapshotEntry>;
 }

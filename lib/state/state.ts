@@ -3,7 +3,6 @@
  * applies the same commands holds the same state and takes the same snapshot, byte for byte. What
  * may be asked of it is what its parts offer.
  */
-import { Code, ConveyorError } from "../errors.ts";
 import type { HeldLease } from "../registry/lease.ts";
 import type { Checkpoint, Pipeline } from "../../proto/messages/state.ts";
 import { encodeAnswer } from "./answer.ts";
@@ -23,10 +22,15 @@ import {
 } from "./selection.ts";
 import type { ServiceQuery, ServicesView } from "./services.ts";
 import type { SidecarsView } from "./sidecars.ts";
-import { snapshotEntries } from "./snapshot_reader.ts";
 import { snapshotChunks } from "./snapshot_writer.ts";
+import { StateBuilder } from "./state_builder.ts";
 import { Tables } from "./tables.ts";
-import type { AppliedAt, RegisteredService, StateEvent } from "./types.ts";
+import type {
+  AppliedAt,
+  BuiltState,
+  RegisteredService,
+  StateEvent,
+} from "./types.ts";
 import type { WatermarksView } from "./watermarks.ts";
 
 /** How much there is of everything. */
@@ -46,9 +50,20 @@ export interface StateCounts {
   readonly watermarks: number;
 }
 
+/** What a command did. */
+export interface Applied {
+  /** A serialized `conveyor.state.Answer`. */
+  readonly answer: Uint8Array;
+  readonly events: readonly StateEvent[];
+  /** Whether the state is another one now, of which no event tells. */
+  readonly replaced: boolean;
+}
+
 /** The state machine that consensus replicates. */
 export class State {
   #tables: Tables = new Tables();
+  /** Commands that made it what it is. */
+  #commands = 0;
   /** Rises with each snapshot: what was written in an earlier epoch is not written to again. */
   #epoch = 0;
 
@@ -149,16 +164,21 @@ export class State {
    * Carries out one committed command. What it may not do, and what this version cannot read, is an
    * answer too: it never throws for what a command says.
    */
-  apply(
-    command: Uint8Array,
-    at: AppliedAt,
-  ): { answer: Uint8Array; events: readonly StateEvent[] } {
-    const outcome = applyCommand(this.#tables, command, at);
+  apply(command: Uint8Array, { atMs }: Pick<AppliedAt, "atMs">): Applied {
+    const index = this.#commands + 1;
+    const outcome = applyCommand(this.#tables, command, { index, atMs });
     if (outcome.kind === "refused") {
       const { refusal } = outcome;
-      return { answer: encodeAnswer({ refusal }), events: [] };
+      return { answer: encodeAnswer({ refusal }), events: [], replaced: false };
     }
-    return { answer: encodeAnswer(outcome.answer), events: outcome.events };
+    this.#commands = index;
+    const { events, replacedBy } = outcome;
+    if (replacedBy) this.#replace(replacedBy);
+    return {
+      answer: encodeAnswer(outcome.answer),
+      events,
+      replaced: replacedBy !== undefined,
+    };
   }
 
   /**
@@ -169,6 +189,7 @@ export class State {
     const epoch = ++this.#epoch;
     return snapshotChunks(
       this.#tables.aggregates().map((aggregate) => aggregate.freeze(epoch)),
+      this.#commands,
     );
   }
 
@@ -177,16 +198,13 @@ export class State {
    * newer version made it; the state is then as it was.
    */
   restore(chunks: Iterable<Uint8Array>): void {
-    const tables = new Tables();
-    const aggregates = tables.aggregates();
-    for (const entry of snapshotEntries(chunks)) {
-      if (!aggregates.some((aggregate) => aggregate.load(entry))) {
-        throw new ConveyorError(
-          Code.FailedPrecondition,
-          "Cannot restore snapshot: it has an entry of a kind that this version does not know",
-        );
-      }
-    }
+    const builder = new StateBuilder(new Tables());
+    for (const chunk of chunks) builder.push(chunk);
+    this.#replace(builder.finish());
+  }
+
+  #replace({ tables, commands }: BuiltState): void {
     this.#tables = tables;
+    this.#commands = commands;
   }
 }

@@ -10,6 +10,7 @@ import { Offsets } from "./offsets.ts";
 import { Pipelines } from "./pipelines.ts";
 import { Services } from "./services.ts";
 import { Sidecars } from "./sidecars.ts";
+import { Restoring } from "./restoring.ts";
 import type { Aggregate } from "./types.ts";
 import { Watermarks } from "./watermarks.ts";
 
@@ -25,6 +26,7 @@ export class Tables {
   readonly sidecars: Sidecars = new Sidecars();
   readonly assignments: Assignments = new Assignments();
   readonly nodes: Nodes = new Nodes();
+  readonly restoreParts: Restoring = new Restoring(() => new Tables());
 
   /** In the order of the fields of SnapshotEntry, which is that of the properties. */
   aggregates(): readonly Aggregate[] {

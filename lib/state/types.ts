@@ -2,6 +2,7 @@
  * What the aggregates of the state share: where a command stands in the log, what became of it, and
  * the events that tell watchers what changed.
  */
+import type { Tables } from "./tables.ts";
 import type { LeaseEvent } from "../registry/lease.ts";
 import type { MessageInit } from "../../proto/codec.ts";
 import type { ServiceIdentity } from "../../proto/messages/common.ts";
@@ -19,8 +20,12 @@ import type {
   SnapshotEntry,
 } from "../../proto/messages/state.ts";
 
-/** Where in the log a command stands. */
+/** Which command it is. */
 export interface AppliedAt {
+  /**
+   * Its number among those that made the state, from 1: rises by 1 with each, and goes on rising when
+   * the state is brought back in a cluster whose log is shorter.
+   */
   readonly index: number;
   /** The leader's clock when it took the command, ms since 1970; never falls along the log. */
   readonly atMs: number;
@@ -31,6 +36,15 @@ export interface Done {
   readonly kind: "done";
   readonly answer: MessageInit<Answer>;
   readonly events: readonly StateEvent[];
+  /** The state that takes the place of the present one. @default none */
+  readonly replacedBy?: BuiltState;
+}
+
+/** A whole state. */
+export interface BuiltState {
+  readonly tables: Tables;
+  /** Commands that made it. */
+  readonly commands: number;
 }
 
 /** The command was refused; nothing has changed. */

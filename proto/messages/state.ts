@@ -55,6 +55,17 @@ export interface Command {
   registerNode?: RegisterNode | undefined;
   /** Takes a node of the router out. */
   deregisterNode?: DeregisterNode | undefined;
+  /**
+   * Begins to bring a snapshot back; one that is being brought back is given
+   * up.
+   */
+  beginRestore?: BeginRestore | undefined;
+  /** Brings the next part of a snapshot. */
+  restorePart?: RestorePart | undefined;
+  /** Puts the snapshot in place of the state. */
+  finishRestore?: FinishRestore | undefined;
+  /** Gives up the snapshot that is being brought back. */
+  cancelRestore?: CancelRestore | undefined;
 }
 
 /** What the proposer of a command is told. Nothing set: done. */
@@ -472,10 +483,49 @@ export interface DeregisterNode {
   registrationId: string;
 }
 
+/**
+ * Begins to bring a snapshot back. The state stays as it is until the last part
+ * is there.
+ */
+export interface BeginRestore {
+  /** Names the restoration. */
+  restoreId: string;
+}
+
+/** Brings the next part of a snapshot. */
+export interface RestorePart {
+  /** The restoration; another than the present one is refused. */
+  restoreId: string;
+  /** Parts before this one; another number than there are is refused. */
+  part: number;
+  /** Bytes of the snapshot, cut anywhere. */
+  data: Uint8Array;
+}
+
+/** Puts the snapshot in place of the state, if it is whole. */
+export interface FinishRestore {
+  /** The restoration; another than the present one is refused. */
+  restoreId: string;
+  /** How many parts there are; another number than there are is refused. */
+  parts: number;
+}
+
+/** Gives up the snapshot that is being brought back. */
+export interface CancelRestore {
+  /** The restoration; another than the present one is passed over. */
+  restoreId: string;
+}
+
 /** What stands first in a snapshot. */
 export interface SnapshotHeader {
   /** Version of the form; a higher one than a node knows is refused. */
   version: number;
+  /**
+   * Commands that made the state: the number of the last one. Generations and
+   * versions are such numbers, so that they rise for ever, also in a cluster
+   * with a log of its own.
+   */
+  commands: number;
 }
 
 /**
@@ -506,6 +556,8 @@ export interface SnapshotEntry {
   assignment?: Assignment | undefined;
   /** Which nodes of the router there are. */
   nodes?: RouterNodes | undefined;
+  /** A part of a snapshot that is being brought back. */
+  restorePart?: RestorePart | undefined;
   /** Last: without it the snapshot is cut short. */
   end?: SnapshotEnd | undefined;
 }
@@ -556,7 +608,7 @@ export interface Group {
   stageId: string;
   /** How many partitions it shares. */
   partitions: number;
-  /** Round of assignment: the index of the command that made it. */
+  /** Round of assignment: the number of the command that made it. */
   generation: number;
   /** Its members, in order of their id. */
   members: GroupMember[];
@@ -622,7 +674,7 @@ export interface Assignment {
   sidecarId: string;
   /** The pipeline and its stages. */
   assignment?: PipelineAssignment | undefined;
-  /** Index of the command that made it so. */
+  /** Number of the command that made it so. */
   version: number;
 }
 
@@ -630,7 +682,7 @@ export interface Assignment {
 export interface RouterNodes {
   /** The nodes, in order of their number. */
   nodes: RouterNode[];
-  /** Index of the command that last changed which of them live. */
+  /** Number of the command that last changed which of them live. */
   generation: number;
 }
 
@@ -638,4 +690,23 @@ export interface RouterNodes {
 export interface SnapshotEnd {
   /** Entries before this one. */
   entries: number;
+}
+
+/**
+ * What stands first in a backup: where and when the snapshot behind it was
+ * made.
+ */
+export interface BackupHead {
+  /** Version of the form; a higher one than a node knows is refused. */
+  version: number;
+  /** Index of the last log entry in the snapshot. */
+  commitIndex: number;
+  /** Raft term of that entry. */
+  term: number;
+  /** When it was made, ms since 1970. */
+  createdAtMs: number;
+  /** Services registered. */
+  services: number;
+  /** Pipelines, enabled or not. */
+  pipelines: number;
 }

@@ -21,7 +21,6 @@ function filled(): Machine {
 
 Deno.test("State.apply() answers bytes that it cannot read with a refusal", () => {
   const { answer, events } = new State().apply(new Uint8Array([1, 2, 3]), {
-    index: 1,
     atMs: 0,
   });
   assertEquals(decodeAnswer(answer).refusal?.code, Code.Unimplemented);
