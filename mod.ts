@@ -54,6 +54,15 @@ export type { DeregisterOptions } from "./clients/registry_client.ts";
 export { CoordinatorClient } from "./clients/coordinator_client.ts";
 export { CheckpointClient } from "./clients/checkpoint_client.ts";
 export type { Positions } from "./clients/checkpoint_client.ts";
+export { BackupClient } from "./clients/backup_client.ts";
+export type { DownloadOptions } from "./clients/backup_client.ts";
+export { CompressionType } from "./proto/messages/backup.ts";
+export type {
+  CreateSnapshotResponse,
+  RestoreSnapshotResponse,
+  SnapshotInfo,
+  StateMetadata,
+} from "./proto/messages/backup.ts";
 export { ClusterClient } from "./clients/cluster_client.ts";
 export { SidecarCoordinatorImpl } from "./lib/handlers/sidecar_handler.ts";
 export type { CallContext } from "./lib/rpc/handler.ts";

@@ -310,6 +310,12 @@ export const groupPartitionsMax = 10_000;
 export const watermarksMax = 1_000_000;
 /** A snapshot that is brought back; a larger one is ResourceExhausted. */
 export const restoreBytesMax = 2 * 1024 * 1024 * 1024;
+/** Bytes of a backup that are read, sent or brought back at a time. */
+export const backupPieceBytes = 256 * 1024;
+/** A client waits so long for a snapshot to be made or brought back. */
+export const backupTimeoutMs = 10 * 60_000;
+/** Backups that a router keeps; one more is ResourceExhausted. */
+export const backupsMax = 100;
 /** Data of one checkpoint; more is InvalidArgument. */
 export const checkpointBytesMax = 1024 * 1024;
 /** Data of all checkpoints; more is ResourceExhausted. */
