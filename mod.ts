@@ -64,6 +64,18 @@ export type {
   StateMetadata,
 } from "./proto/messages/backup.ts";
 export { ClusterClient } from "./clients/cluster_client.ts";
+export { RouterServer } from "./lib/router_server.ts";
+export type {
+  RouterServerOptions,
+  RouterSettings,
+} from "./lib/router/router_options.ts";
+export type { RouterAddresses } from "./lib/router/running_router.ts";
+export type { ConsensusOptions } from "./lib/consensus/settings.ts";
+export type { FlowOptions } from "./lib/flow/flow_options.ts";
+export type {
+  RpcServerOptions,
+  ServerTlsOptions,
+} from "./lib/rpc/server_options.ts";
 export { SidecarCoordinatorImpl } from "./lib/handlers/sidecar_handler.ts";
 export type { CallContext } from "./lib/rpc/handler.ts";
 export {

@@ -36,6 +36,7 @@ export class Channel implements Transport {
   readonly #options: ResolvedConnectOptions;
   readonly #client: grpc.Client;
   readonly #closed = new AbortController();
+  #losses = 0;
 
   private constructor(address: Address, options: ResolvedConnectOptions) {
     this.#address = address;
@@ -45,6 +46,12 @@ export class Channel implements Transport {
       options.credentials,
       options.channel,
     );
+    this.#watch();
+  }
+
+  /** How often a connection was lost: what the server held in memory only may be gone each time. */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** Connects; rejects with Unavailable, and the reason, when nobody answers in time. */
@@ -124,6 +131,15 @@ export class Channel implements Transport {
     this.#closed.abort(new Error("the client was closed"));
     this.#client.close();
     await clientSessionsEnded(sessionEndTimeoutMs);
+  }
+
+  #watch(): void {
+    const channel = this.#client.getChannel();
+    const state = channel.getConnectivityState(false);
+    channel.watchConnectivityState(state, Infinity, () => {
+      if (state === grpc.connectivityState.READY) this.#losses++;
+      if (!this.#closed.signal.aborted) this.#watch();
+    });
   }
 
   async #ready(): Promise<void> {

@@ -331,3 +331,68 @@ export const routerNodesMax = 1_000;
 
 /** A client that closes waits so long for its connection to end. */
 export const sessionEndTimeoutMs = 100;
+/** Records of all sources that are not settled, and their bytes; a source is then kept waiting. */
+export const bufferRecordsMax = 1_000_000;
+export const bufferBytesMax = 512 * 1024 * 1024;
+/** The same of one source. */
+export const sourceRecordsMax = 100_000;
+export const sourceBytesMax = 128 * 1024 * 1024;
+/** Parts of its bound from which a source is told of more and more pressure. */
+export const pressureThresholds: readonly number[] = [0.6, 0.8, 0.9, 0.95];
+/** How far below its threshold a level of pressure ends. */
+export const pressureHysteresis = 0.05;
+/** Records that one push stream may have under way and credit for, together. */
+export const creditWindowRecords = 20_000;
+/** What is left of a grant of credit lapses after this. */
+export const creditTtlMs = 60_000;
+/** Grants of one stream that are counted apart; further ones are added to the last. */
+export const grantsKeptMax = 64;
+/** For how long a rejected record holds its partition's offset back, so that it may be sent again. */
+export const refusedHoldMs = 60_000;
+/** Partitions whose records are told from duplicates at one time; records of others are rejected. */
+export const partitionsTrackedMax = 200_000;
+/** Offsets are committed after this, or after so many settled records. */
+export const offsetCommitMs = 200;
+export const offsetCommitRecords = 10_000;
+/** Offsets in one commit; more follow in the next. */
+export const offsetsAtOnceMax = 10_000;
+/** Pause between two looks at credit that lapsed and partitions that are idle. */
+export const housekeepingMs = 1_000;
+
+/** Room that a window of records, and the table of records under way, begins with. */
+export const windowEntriesAtFirst = 16;
+/** Room that an empty window of records keeps. A power of 2. */
+export const windowEntriesKept = 1_024;
+export const slotsAtFirst = 1_024;
+/** Records of a lane for which room is kept between batches. */
+export const workRecordsKept = 4_096;
+/** Views kept to be used again, of each kind. */
+export const viewsKeptMax = 64;
+/** Bytes of records that wait before a stage; above it the stages before wait. */
+export const stageQueueBytesMax = 64 * 1024 * 1024;
+/** Failures in a row after which a service counts as not available. */
+export const unavailableAfterFailures = 3;
+/** Instances of one stage whose failures are remembered; the oldest are forgotten first. */
+export const breakersKeptMax = 1_000;
+/** Records given up in a row, with no success between, before the service is doubted instead. */
+export const givenUpInARowMax = 3;
+/** Tries of one record while the service is doubted; it is then given up as well. */
+export const doubtfulTriesMax = 10;
+/** Records written to a sink and pending there; above it the stage waits for a flush. */
+export const pendingRecordsMax = 10_000;
+/** Time after which pending records are flushed. */
+export const flushMs = 200;
+/** Dead letters that wait to be stored; above it the stage waits. */
+export const lettersWaitingMax = 1_000;
+/** Dead letters, and their bytes, that are stored at a time. */
+export const lettersAtOnceMax = 500;
+export const letterBytesAtOnce = 4 * 1024 * 1024;
+/** Bytes of the answers that one lookup stage keeps, and of one answer that is kept. */
+export const lookupCacheBytesMax = 64 * 1024 * 1024;
+export const lookupCacheAnswerBytesMax = 64 * 1024;
+/** How long a source that is to pause is advised to wait, unless it is told otherwise before. */
+export const pauseHintMs = 1_000;
+/** A service instance that does not answer a new connection within this is not available. */
+export const serviceConnectTimeoutMs = 2_000;
+/** Pause between two attempts of a node to become a member with a vote. */
+export const joinRetryMs = 200;

@@ -38,6 +38,42 @@ export class RecordIds {
 
   /** Reads the RecordId in the field just read over id `i`. */
   read(reader: FieldReader, i: number): void {
+    if (!this.#readUsual(reader, i)) this.#readAny(reader, i);
+  }
+
+  /**
+   * The usual layout in one step: the source of the record before, a small partition, a sequence
+   * number of up to 28 bits. Whether it was this; if not, nothing is read.
+   */
+  #readUsual(reader: FieldReader, i: number): boolean {
+    const { buf, valueEnd: end } = reader;
+    if (buf[reader.pos] !== 0x0a) return false;
+    let pos = this.#sourceId.endIfSame(reader, reader.pos + 1, end);
+    if (pos < 0 || end + 1 > buf.length) return false;
+    let partition = this.partitions[i]!;
+    if (buf[pos] === 0x10) {
+      partition = buf[pos + 1]!;
+      if (partition > 127) return false;
+      pos += 2;
+    }
+    if (pos >= end || buf[pos++] !== 0x18) return false;
+    let low = 0;
+    let shift = 0;
+    for (; pos < end && shift < 28; shift += 7) {
+      const byte = buf[pos++]!;
+      low |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    if (pos !== end || shift === 28 || buf[pos - 1]! > 127) return false;
+    this.sourceIds[i] = this.#sourceId.again;
+    this.partitions[i] = partition;
+    this.sequenceLows[i] = low;
+    this.sequenceHighs[i] = 0;
+    reader.pos = end;
+    return true;
+  }
+
+  #readAny(reader: FieldReader, i: number): void {
     const outer = reader.end;
     const end = reader.end = reader.valueEnd;
     while (reader.pos < end) {

@@ -4,15 +4,30 @@
  * neighbours in a source batch are copied together.
  */
 import type { WriteOptions } from "./messages/sink.ts";
-import type { RecordView } from "./record_view.ts";
+import { grown } from "./record_ids.ts";
 import { varintSize, WireWriter } from "./wire.ts";
 
 /** RecordBatch.records */
 const recordTag = 0x12;
-/** Room that WireWriter wants beyond the varint it writes last. */
-const slack = 5;
-
 const none = new Uint8Array(0);
+
+/** Serialized records in one buffer; a RecordView is one. */
+export interface RecordRanges {
+  readonly bytes: Uint8Array;
+  /** By record, without tag and length. */
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  readonly count: number;
+  /** Whether each record follows the one before, framed as it is in a RecordBatch. */
+  readonly packed: boolean;
+}
+
+/** Runs of records that lie in one buffer. */
+interface Segment {
+  readonly bytes: Uint8Array;
+  /** One past its last run. */
+  end: number;
+}
 
 /** Records in the order added. The views' buffers must stay unchanged until the message is made. */
 export class RecordJoin {
@@ -21,54 +36,87 @@ export class RecordJoin {
   /** What the records take in a batch, their tags and lengths included. */
   byteLength = 0;
   // Runs of records that are neighbours in a batch: a run is one copy.
-  readonly #buffers: Uint8Array[] = [];
-  readonly #starts: number[] = [];
-  readonly #ends: number[] = [];
+  #runs = 0;
+  #starts: Uint32Array = new Uint32Array(64);
+  #ends: Uint32Array = new Uint32Array(64);
   /** Length of each run's first record: its tag and length are written anew. */
-  readonly #firstLengths: number[] = [];
+  #firstLengths: Uint32Array = new Uint32Array(64);
+  readonly #segments: Segment[] = [];
+  /** The buffer of the record added last. */
+  #bytes: Uint8Array = none;
 
   /** Adds record `i` of `view`. */
-  add(view: RecordView, i: number): this {
-    const { bytes } = view;
-    const start = view.starts[i]!;
-    const end = view.ends[i]!;
-    const run = this.#ends.length - 1;
-    const frame = start - 1 - varintSize(end - start);
-    if (
-      run >= 0 && this.#ends[run] === frame && this.#buffers[run] === bytes &&
-      isFrame(bytes, frame, end - start)
-    ) {
-      this.#ends[run] = end;
-    } else {
-      this.#buffers.push(bytes);
-      this.#starts.push(start);
-      this.#ends.push(end);
-      this.#firstLengths.push(end - start);
-    }
-    this.count++;
-    this.byteLength += end - frame;
-    return this;
+  add(view: RecordRanges, i: number): this {
+    return this.addRange(view, i, i + 1);
   }
 
   /** Adds all records of `view`. */
-  addAll(view: RecordView): this {
-    for (let i = 0; i < view.count; i++) this.add(view, i);
+  addAll(view: RecordRanges): this {
+    return this.addRange(view, 0, view.count);
+  }
+
+  /** Adds the records of `view` from index `from` to before `to`. */
+  addRange(view: RecordRanges, from: number, to: number): this {
+    if (from === to) return this;
+    const { bytes, starts, ends, packed } = view;
+    this.count += to - from;
+    if (packed) {
+      const start = starts[from]!;
+      const end = ends[to - 1]!;
+      const length = ends[from]! - start;
+      const last = this.#runs - 1;
+      const frame = 1 + varintSize(length);
+      this.byteLength += frame + end - start;
+      if (
+        this.#bytes === bytes && last >= 0 &&
+        this.#ends[last] === start - frame && from > 0
+      ) this.#ends[last] = end;
+      else this.#addRun(bytes, start, end, length);
+      return this;
+    }
+    for (let i = from; i < to; i++) {
+      const start = starts[i]!;
+      const length = ends[i]! - start;
+      this.byteLength += 1 + varintSize(length) + length;
+      this.#addRun(bytes, start, start + length, length);
+    }
     return this;
   }
 
   /** Forgets the records, to be used again. */
   clear(): void {
-    this.count = this.byteLength = 0;
-    this.#buffers.length = this.#starts.length = 0;
-    this.#ends.length = this.#firstLengths.length = 0;
+    this.count = this.byteLength = this.#runs = 0;
+    this.#segments.length = 0;
+    this.#bytes = none;
+  }
+
+  #addRun(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    firstLength: number,
+  ): void {
+    const run = this.#runs++;
+    if (run === this.#starts.length) this.#grow();
+    this.#starts[run] = start;
+    this.#ends[run] = end;
+    this.#firstLengths[run] = firstLength;
+    if (this.#bytes === bytes && run > 0) {
+      this.#segments[this.#segments.length - 1]!.end = run + 1;
+    } else this.#segments.push({ bytes, end: run + 1 });
+    this.#bytes = bytes;
+  }
+
+  #grow(): void {
+    const capacity = this.#starts.length * 2;
+    this.#starts = grown(this.#starts, capacity);
+    this.#ends = grown(this.#ends, capacity);
+    this.#firstLengths = grown(this.#firstLengths, capacity);
   }
 
   /** The records as a serialized conveyor.common.RecordBatch. */
   batch(batchId: string): Uint8Array {
-    const id = stringField(0x0a, batchId);
-    const writer = new WireWriter(id.length + this.byteLength + slack);
-    this.#write(writer.raw(id));
-    return writer.finish();
+    return this.#message(stringField(0x0a, batchId), none);
   }
 
   /** The records as a serialized conveyor.transform.ProcessBatchRequest. */
@@ -98,37 +146,71 @@ export class RecordJoin {
     return this.#request(sinkId, batchId, tail.ldelim().finish());
   }
 
-  /** Both requests: 1 the service's id, 2 the batch, 3 what is in `tail`. */
-  #request(serviceId: string, batchId: string, tail: Uint8Array): Uint8Array {
-    const head = stringField(0x0a, serviceId);
-    const id = stringField(0x0a, batchId);
-    const batchLength = id.length + this.byteLength;
-    const writer = new WireWriter(
-      head.length + 1 + varintSize(batchLength) + batchLength + tail.length +
-        slack,
-    );
-    writer.raw(head).uint32(0x12).uint32(batchLength).raw(id);
-    this.#write(writer);
-    return writer.raw(tail).finish();
+  /** The records as a serialized conveyor.lookup.BatchLookupRequest. */
+  lookupRequest(lookupId: string, keyFields: readonly string[]): Uint8Array {
+    const tail = new WireWriter();
+    for (const field of keyFields) tail.uint32(0x1a).string(field);
+    return this.#message(stringField(0x0a, lookupId), tail.finish());
   }
 
-  #write(writer: WireWriter): void {
-    for (let run = 0; run < this.#ends.length; run++) {
-      const bytes = this.#buffers[run]!;
-      writer.uint32(recordTag).uint32(this.#firstLengths[run]!)
-        .raw(bytes.subarray(this.#starts[run], this.#ends[run]));
+  /** Both requests: 1 the service's id, 2 the batch, 3 what is in `tail`. */
+  #request(serviceId: string, batchId: string, tail: Uint8Array): Uint8Array {
+    const batchHead = stringField(0x0a, batchId);
+    const head = new WireWriter().raw(stringField(0x0a, serviceId))
+      .uint32(0x12).uint32(batchHead.length + this.byteLength).raw(batchHead);
+    return this.#message(head.finish(), tail);
+  }
+
+  /** The records with what stands before and behind them. */
+  #message(head: Uint8Array, tail: Uint8Array): Uint8Array {
+    const message = new Uint8Array(
+      head.length + this.byteLength + tail.length,
+    );
+    message.set(head);
+    const end = this.#write(message, head.length);
+    message.set(tail, end);
+    return message;
+  }
+
+  /** Writes the records to `message` from `pos` on; returns where they end. */
+  #write(message: Uint8Array, pos: number): number {
+    let first = 0;
+    for (const { bytes, end } of this.#segments) {
+      pos = writeRuns(
+        message,
+        pos,
+        bytes,
+        this.#starts.subarray(first, end),
+        this.#ends.subarray(first, end),
+        this.#firstLengths.subarray(first, end),
+      );
+      first = end;
     }
+    return pos;
   }
 }
 
-/** Whether the tag and length of a record of `length` bytes stand at `pos`. */
-function isFrame(bytes: Uint8Array, pos: number, length: number): boolean {
-  if (bytes[pos++] !== recordTag) return false;
-  let rest = length;
-  for (; rest > 127; rest >>>= 7) {
-    if (bytes[pos++] !== (rest & 127 | 128)) return false;
+/** Writes runs of `bytes`, each behind the frame of its first record; returns where they end. */
+function writeRuns(
+  message: Uint8Array,
+  to: number,
+  bytes: Uint8Array,
+  starts: Uint32Array,
+  ends: Uint32Array,
+  firstLengths: Uint32Array,
+): number {
+  let pos = to;
+  for (let run = 0; run < starts.length; run++) {
+    message[pos++] = recordTag;
+    let rest = firstLengths[run]!;
+    for (; rest > 127; rest >>>= 7) message[pos++] = rest & 127 | 128;
+    message[pos++] = rest;
+    const start = starts[run]!;
+    const length = ends[run]! - start;
+    message.set(bytes.subarray(start, start + length), pos);
+    pos += length;
   }
-  return bytes[pos] === rest;
+  return pos;
 }
 
 function stringField(tag: number, text: string): Uint8Array {

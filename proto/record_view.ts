@@ -13,7 +13,7 @@ import { grown, RecordIds } from "./record_ids.ts";
 import { MetadataReader } from "./metadata_reader.ts";
 import { checkStringEntry, checkTimestamp, checkWatermark } from "./shape.ts";
 import { cachedText, RepeatedText } from "./text_cache.ts";
-import { WireWriter } from "./wire.ts";
+import { varintSize, WireWriter } from "./wire.ts";
 
 const empty: Uint8Array = new Uint8Array(0);
 
@@ -27,6 +27,8 @@ export class RecordView {
   /** Ranges of the serialized Record messages, without tag and length. */
   starts: Uint32Array = new Uint32Array(0);
   ends: Uint32Array = new Uint32Array(0);
+  /** Whether each record follows the one before, framed as it is in a RecordBatch. */
+  packed = true;
   readonly ids: RecordIds = new RecordIds();
   readonly recordTypes: string[] = [];
   /** RecordBatch.batch_id, the last one read. */
@@ -47,6 +49,7 @@ export class RecordView {
     this.bytes = bytes;
     this.#reader.reset(bytes);
     this.batchId = "";
+    this.packed = true;
     this.ids.reset();
     this.#recordType.reset();
     this.#watermarks.length = 0;
@@ -63,6 +66,11 @@ export class RecordView {
       const from = reader.pos;
       const tag = reader.field();
       if (tag === 0x12) {
+        const length = reader.valueEnd - reader.pos;
+        if (
+          reader.pos - from !== 1 + varintSize(length) ||
+          this.count > 0 && this.ends[this.count - 1] !== from
+        ) this.packed = false;
         this.#walk(reader.valueEnd);
       } else if (tag === 0x0a) {
         this.batchId = cachedText(this.bytes, reader.pos, reader.valueEnd);
@@ -78,6 +86,7 @@ export class RecordView {
   /** Adds the one conveyor.common.Record in a range of the buffer. */
   addRecord(start: number = 0, end: number = this.bytes.length): this {
     this.#within(start, end);
+    this.packed = false;
     this.#walk(end);
     return this;
   }
@@ -131,15 +140,20 @@ export class RecordView {
 
   /** The reader, set to the fields of record `i`. */
   #open(i: number): FieldReader {
-    invariant(i >= 0 && i < this.count, `no record ${i} of ${this.count}`);
+    if (i < 0 || i >= this.count) {
+      invariant(false, `no record ${i} of ${this.count}`);
+    }
     return this.#within(this.starts[i]!, this.ends[i]!);
   }
 
   #within(start: number, end: number): FieldReader {
-    invariant(
-      start >= 0 && start <= end && end <= this.bytes.length,
-      `no range ${start} to ${end} in ${this.bytes.length} bytes`,
-    );
+    // The sentence is made only when it is needed: this is called for every output of a transform.
+    if (start < 0 || start > end || end > this.bytes.length) {
+      invariant(
+        false,
+        `no range ${start} to ${end} in ${this.bytes.length} bytes`,
+      );
+    }
     this.#reader.pos = start;
     this.#reader.end = end;
     return this.#reader;

@@ -19,11 +19,23 @@ const text = 8;
 
 const timestampShape: Shape = [0, varint, varint];
 const stringEntryShape: Shape = [0, text, text];
+const bytesEntryShape: Shape = [0, text, delimited];
+const batchStatsShape: Shape = [0, varint, varint, varint, varint];
 const watermarkShape: Shape = [0, text, varint, varint, timestampShape];
 
 /** conveyor.common.Watermark */
 export function checkWatermark(reader: FieldReader): void {
   checkShape(reader, watermarkShape);
+}
+
+/** An entry of a map<string, bytes> */
+export function checkBytesEntry(reader: FieldReader): void {
+  checkShape(reader, bytesEntryShape);
+}
+
+/** conveyor.lookup.BatchStats */
+export function checkBatchStats(reader: FieldReader): void {
+  checkShape(reader, batchStatsShape);
 }
 
 /** google.protobuf.Timestamp */

@@ -62,6 +62,25 @@ export class RepeatedText {
     return this.#text;
   }
 
+  /**
+   * The same text once more? If it stands at `pos`, behind its length: where it ends; else -1. It is
+   * the text of `again` then.
+   */
+  endIfSame(reader: FieldReader, pos: number, end: number): number {
+    const length = this.#length;
+    const start = pos + 1;
+    if (
+      length === 0 || length > 127 || reader.buf[pos] !== length ||
+      start + length > end || !reader.sameBytes(start, this.#start, length)
+    ) return -1;
+    return start + length;
+  }
+
+  /** The text read last. */
+  get again(): string {
+    return this.#text;
+  }
+
   /** Forgets the text, before another buffer is read. */
   reset(): void {
     this.#length = 0;

@@ -63,12 +63,17 @@ export class Balancer {
 
   /**
    * Chooses one for a request. `random` is a number in [0, 1); `hash` is that of the record's key.
-   * The caller says `start` when it makes the call.
+   * One that `leaveOut` holds of counts as busy. The caller says `start` when it makes the call.
    */
-  pick(random: number, hash: number): Pick {
+  pick(
+    random: number,
+    hash: number,
+    leaveOut: (id: string) => boolean = () => false,
+  ): Pick {
     if (this.#ready.length === 0) return none;
-    const slot = this.#choose(random, hash);
-    return slot && hasRoom(slot) ? { kind: "picked", instance: slot } : busy;
+    const usable = (slot: Slot): boolean => hasRoom(slot) && !leaveOut(slot.id);
+    const slot = this.#choose(random, hash, usable);
+    return slot && usable(slot) ? { kind: "picked", instance: slot } : busy;
   }
 
   /** A call to that instance begins. */
@@ -88,29 +93,36 @@ export class Balancer {
     return this.#slots.get(id)?.outstanding ?? 0;
   }
 
-  #choose(random: number, hash: number): Slot | undefined {
+  #choose(
+    random: number,
+    hash: number,
+    usable: (slot: Slot) => boolean,
+  ): Slot | undefined {
     switch (this.#strategy) {
       case LoadBalanceStrategy.ConsistentHash:
         // Another instance would break the order of the key: better to wait.
         return this.#ring!.at(hash);
       case LoadBalanceStrategy.WeightedRandom:
-        return this.#byWeight(random);
+        return this.#byWeight(random, usable);
       case LoadBalanceStrategy.LeastConnections:
-        return this.#nextBy((slot) => slot.outstanding);
+        return this.#nextBy((slot) => slot.outstanding, usable);
       default:
-        return this.#nextBy(() => 0);
+        return this.#nextBy(() => 0, usable);
     }
   }
 
-  /** The lowest by `cost` that has room; of equal ones the next in turn. */
-  #nextBy(cost: (slot: Slot) => number): Slot | undefined {
+  /** The lowest by `cost` that is usable; of equal ones the next in turn. */
+  #nextBy(
+    cost: (slot: Slot) => number,
+    usable: (slot: Slot) => boolean,
+  ): Slot | undefined {
     const { length } = this.#ready;
     let best = -1;
     let bestCost = Infinity;
     for (let i = 0; i < length && bestCost > 0; i++) {
       const at = (this.#turn + i) % length;
       const slot = this.#ready[at]!;
-      if (!hasRoom(slot) || cost(slot) >= bestCost) continue;
+      if (cost(slot) >= bestCost || !usable(slot)) continue;
       best = at;
       bestCost = cost(slot);
     }
@@ -119,8 +131,11 @@ export class Balancer {
     return this.#ready[best];
   }
 
-  #byWeight(random: number): Slot | undefined {
-    const free = this.#ready.filter(hasRoom);
+  #byWeight(
+    random: number,
+    usable: (slot: Slot) => boolean,
+  ): Slot | undefined {
+    const free = this.#ready.filter(usable);
     let rest = random * free.reduce((sum, slot) => sum + weightOf(slot), 0);
     return free.find((slot) => (rest -= weightOf(slot)) < 0) ?? free.at(-1);
   }

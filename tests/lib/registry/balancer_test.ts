@@ -130,3 +130,22 @@ Deno.test("Balancer keeps count of calls over changes of the instances", () => {
   from.set([instance("b")]);
   assertEquals(from.outstanding("a"), 0);
 });
+
+Deno.test("Balancer passes over an instance that is to be left out", () => {
+  const leaveOut = (id: string): boolean => id === "a";
+  for (const strategy of [RoundRobin, LeastConnections, WeightedRandom]) {
+    const from = balancer(strategy, instance("a"), instance("b"));
+    for (let i = 0; i < 10; i++) {
+      const pick = from.pick(i / 10, 0, leaveOut);
+      assertEquals(pick.kind === "picked" && pick.instance.id, "b");
+    }
+    assertEquals(from.pick(0, 0, () => true).kind, "busy");
+  }
+  // Another instance would break the order of the key.
+  const from = balancer(ConsistentHash, instance("a"), instance("b"));
+  const kinds = Array.from(
+    { length: 50 },
+    (_, hash) => from.pick(0, Math.imul(hash, 0x9e3779b1) >>> 0, leaveOut).kind,
+  );
+  assertEquals(new Set(kinds), new Set(["picked", "busy"]));
+});

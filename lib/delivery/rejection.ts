@@ -1,0 +1,45 @@
+/**
+ * Why a record is not taken. A rejected record is not lost: its source still has it, and may send it
+ * again. The reasons are numbers, so that a batch keeps one byte a record.
+ */
+
+/** A reason. */
+export enum Rejection {
+  /** Not rejected. */
+  None = 0,
+  /** The record has no source_id. */
+  NoIdentity = 1,
+  /** No enabled pipeline takes the source. */
+  NoPipeline = 2,
+  /** The source sent more records than it had credit for. */
+  NoCredit = 3,
+  /** The source, or all sources together, have as many records or bytes under way as they may. */
+  NoRoom = 4,
+  /** The router is about to stop. */
+  Draining = 5,
+  /** Its pipeline was removed before the record was settled. */
+  PipelineRemoved = 6,
+  /** More partitions are active than are kept. */
+  TooManyPartitions = 7,
+}
+
+const sentences: Readonly<Record<Rejection, string>> = {
+  [Rejection.None]: "",
+  [Rejection.NoIdentity]: "id.source_id must be a non-empty string",
+  [Rejection.NoPipeline]:
+    "no enabled pipeline takes records of this source: create one whose source stage names it",
+  [Rejection.NoCredit]:
+    "the source sent more records than it had credit for: wait for credit and send it again",
+  [Rejection.NoRoom]:
+    "the router holds as many records of the source as it may: wait for acks and send it again",
+  [Rejection.Draining]: "the router is stopping: send it again to another node",
+  [Rejection.PipelineRemoved]:
+    "its pipeline was removed before the record was settled: send it again if it is still wanted",
+  [Rejection.TooManyPartitions]:
+    "the router knows as many active partitions as it may: send it again later",
+};
+
+/** What the source is told in RecordAck.error_message. */
+export function rejectionMessage(reason: Rejection): string {
+  return sentences[reason];
+}

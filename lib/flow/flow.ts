@@ -1,0 +1,234 @@
+/**
+ * The flow of records through one node: sources bring batches, pipelines take them through their
+ * stages, and each record is acked once every required sink has it. What is outside (services, dead
+ * letters, offsets, time) is reached through ports, so that the whole runs without a network.
+ *
+ * Nothing accepted is lost while the flow lives: a record is settled, rejected, or still under way.
+ * What is under way when it closes was not acked, and its source sends it again.
+ */
+import { AckTracker } from "../delivery/ack_tracker.ts";
+import { Buffer } from "../delivery/buffer.ts";
+import { pressureLevel } from "../delivery/pressure.ts";
+import { Code, ConveyorError } from "../errors.ts";
+import { housekeepingMs } from "../limits.ts";
+import type { BackpressureLevel } from "../../proto/messages/source.ts";
+import type { CompiledPipeline } from "../routing/types.ts";
+import { FlowCounters } from "./counters.ts";
+import type { FlowContext, FlowPorts } from "./flow_context.ts";
+import { type FlowOptions, resolveFlowOptions } from "./flow_options.ts";
+import { type PipelineReport, reportOf } from "./flow_report.ts";
+import { OffsetCommitter } from "./offset_committer.ts";
+import { Pipelines } from "./pipelines.ts";
+import { type Replay, Replayer, type ReplayOutcome } from "./replayer.ts";
+import {
+  type SessionHost,
+  type SourceListener,
+  SourceSession,
+} from "./source_session.ts";
+import { Sources } from "./sources.ts";
+import { Views } from "./views.ts";
+
+/** Answers a request for credit. */
+export interface CreditAnswer {
+  readonly granted: number;
+  /** Records that the router could still take from the source. */
+  readonly available: number;
+  readonly expiresInMs: number;
+  readonly level: BackpressureLevel;
+}
+
+/** The flow of one node. */
+export class Flow implements AsyncDisposable {
+  readonly counters: FlowCounters = new FlowCounters();
+  readonly #context: FlowContext;
+  readonly #sources: Sources;
+  readonly #pipelines: Pipelines;
+  readonly #committer: OffsetCommitter;
+  readonly #replayer: Replayer;
+  readonly #sessions: Set<SourceSession> = new Set();
+  /** Those that wait for room to read. */
+  readonly #waiting: Set<SourceSession> = new Set();
+  readonly #host: SessionHost;
+  #draining = false;
+  #closed = false;
+  #cancelTick: () => void;
+
+  constructor(ports: FlowPorts, options: FlowOptions = {}) {
+    const resolved = resolveFlowOptions(options);
+    const buffer = new Buffer(resolved.bounds);
+    this.#context = {
+      ports,
+      options: resolved,
+      buffer,
+      tracker: new AckTracker(buffer),
+      counters: this.counters,
+      views: new Views(),
+      replays: new Map(),
+      tell: () => this.#tell(),
+    };
+    this.#sources = new Sources(this.#context);
+    this.#pipelines = new Pipelines(this.#context);
+    this.#committer = new OffsetCommitter(this.#context);
+    this.#replayer = new Replayer(this.#context, this.#pipelines);
+    this.#host = this.#sessionHost();
+    this.#cancelTick = this.#tickLater();
+  }
+
+  /** Records under way, and what they take. */
+  get underWay(): {
+    readonly records: number;
+    readonly bytes: number;
+    readonly partitions: number;
+  } {
+    const { records, bytes } = this.#context.buffer;
+    return { records, bytes, partitions: this.#sources.partitions };
+  }
+
+  /** Records that were accepted and are settled, since the start. */
+  get settled(): number {
+    return this.#context.tracker.settled;
+  }
+
+  /** Opens a stream of a source. Unavailable once the flow drains. */
+  openSource(listener: SourceListener): SourceSession {
+    if (this.#draining) {
+      throw new ConveyorError(
+        Code.Unavailable,
+        "Cannot open source: the router is stopping",
+      );
+    }
+    const session = new SourceSession(this.#host, listener);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Grants a source credit apart from a stream; any stream of it may spend it. */
+  requestCredits(sourceId: string, requested: number): CreditAnswer {
+    const { buffer, options, ports: { clock } } = this.#context;
+    const source = this.#sources.get(sourceId);
+    const expiresInMs = options.creditTtlMs;
+    if (source === undefined) {
+      return { granted: 0, available: 0, expiresInMs, level: 0 };
+    }
+    const nowMs = clock.monotonicMs();
+    const available = buffer.recordRoom(source.account);
+    const room = Math.min(available, options.creditWindowRecords) -
+      source.credits.available(nowMs);
+    const granted = this.#draining ? 0 : Math.max(0, Math.min(requested, room));
+    source.credits.grant(granted, nowMs + expiresInMs);
+    const level = pressureLevel(buffer.fraction(source.account), 0);
+    return { granted, available, expiresInMs, level };
+  }
+
+  /** Takes records by this pipeline from now on; those in an older version of it finish there. */
+  setPipeline(pipeline: CompiledPipeline): void {
+    this.#pipelines.set(pipeline);
+  }
+
+  /** Takes no more records by the pipeline; resolves when those in it are settled. */
+  removePipeline(pipelineId: string): Promise<void> {
+    return this.#pipelines.remove(pipelineId);
+  }
+
+  /** Resolves when no record is in any version of the pipeline. */
+  async whenSettled(pipelineId: string): Promise<void> {
+    const runs = this.#pipelines.runsOf(pipelineId);
+    await Promise.all(runs.map((run) => run.whenOver()));
+  }
+
+  /** Ids of the pipelines that take records. */
+  get pipelineIds(): readonly string[] {
+    return this.#pipelines.ids;
+  }
+
+  /** Gives up the records in a pipeline: they are rejected, so that their sources still have them. */
+  giveUpPipeline(pipelineId: string): void {
+    const { options, tracker, ports: { clock } } = this.#context;
+    tracker.givenBackUntilMs = clock.monotonicMs() + options.refusedHoldMs;
+    this.#pipelines.giveUp(pipelineId);
+    this.#tell();
+  }
+
+  /** How a pipeline goes; undefined when there is none. */
+  report(pipelineId: string): PipelineReport | undefined {
+    return reportOf(this.#pipelines.runsOf(pipelineId));
+  }
+
+  /** Services have come, gone, or become healthy. */
+  servicesChanged(): void {
+    this.#pipelines.servicesChanged();
+    this.#tell();
+  }
+
+  /** An offset was committed by somebody else: records up to it are duplicates from now on. */
+  offsetRaised(sourceId: string, partition: number, offset: bigint): void {
+    const source = this.#sources.find(sourceId);
+    source && this.#sources.known(source, partition)?.raise(offset);
+  }
+
+  /** Sends a dead letter through again; resolves with what became of it. */
+  replay(replay: Replay): Promise<ReplayOutcome> {
+    return this.#replayer.replay(replay);
+  }
+
+  /** Takes no more records; resolves when all are settled and their offsets committed. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.#pipelines.settled();
+    this.#tell();
+    await this.#committer.flush();
+  }
+
+  /** Stops at once. What is under way was not acked. Idempotent. */
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = this.#draining = true;
+    this.#cancelTick();
+    for (const session of this.#sessions) session.close();
+    this.#pipelines.close();
+    this.#committer.close();
+    return Promise.resolve();
+  }
+
+  /** The same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #tell(): void {
+    const { tracker } = this.#context;
+    tracker.tellOwners();
+    for (const session of this.#waiting) {
+      if (session.waits) session.look();
+      if (!session.waits) this.#waiting.delete(session);
+    }
+    if (tracker.raised.length === 0) return;
+    this.#committer.add(tracker.raised);
+    tracker.raised.length = 0;
+  }
+
+  #sessionHost(): SessionHost {
+    const isDraining = (): boolean => this.#draining;
+    return {
+      context: this.#context,
+      sources: this.#sources,
+      get draining() {
+        return isDraining();
+      },
+      takersOf: (source) => this.#pipelines.takersOf(source),
+      sessionClosed: (session) => void this.#sessions.delete(session),
+      sessionWaits: (session) => void this.#waiting.add(session),
+    };
+  }
+
+  /** From time to time: credit lapses, refused records are forgotten, room has come elsewhere. */
+  #tickLater(): () => void {
+    const { scheduler, clock } = this.#context.ports;
+    return scheduler.after(housekeepingMs, () => {
+      this.#sources.tick(clock.monotonicMs());
+      this.#tell();
+      for (const session of this.#sessions) session.look();
+      this.#cancelTick = this.#tickLater();
+    });
+  }
+}

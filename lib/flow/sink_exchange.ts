@@ -1,0 +1,169 @@
+/**
+ * Exchanges with a sink: one result for each record. A record that is written is settled, unless the
+ * sink answers as pending: then it is once the sink has flushed. Where the sink drops what it has
+ * already, each record carries an idempotency key.
+ */
+import { idempotencyKeyField } from "../delivery/idempotency_key.ts";
+import { childLineage } from "../delivery/lineage.ts";
+import type { ServiceInstance } from "../delivery/ports.ts";
+import { ResultMatch } from "../delivery/result_match.ts";
+import { Standing, Work } from "../delivery/work.ts";
+import { DeliveryGuarantee, WriteStatus } from "../../proto/messages/sink.ts";
+import { RecordJoin } from "../../proto/record_join.ts";
+import { RecordRewriter } from "../../proto/record_rewriter.ts";
+import type { WriteResultView } from "../../proto/write_result_view.ts";
+import type { SinkStage } from "../routing/types.ts";
+import type { Exchange } from "./exchange.ts";
+import type { StageRun } from "./stage_run.ts";
+
+const unanswered = {
+  code: "DATA_LOSS",
+  message: "the sink gave no result for the record",
+};
+const nothing = new Uint8Array(0);
+
+/** The exchanges of one lane. */
+export class SinkExchange implements Exchange<"sink"> {
+  readonly #stage: StageRun;
+  readonly #settings: SinkStage;
+  readonly #join: RecordJoin = new RecordJoin();
+  readonly #keyed: RecordRewriter = new RecordRewriter();
+  readonly #match: ResultMatch = new ResultMatch();
+  #work: Work = new Work();
+
+  constructor(stage: StageRun, settings: SinkStage) {
+    this.#stage = stage;
+    this.#settings = settings;
+  }
+
+  begin(work: Work): void {
+    this.#work = work;
+  }
+
+  request(
+    positions: Uint32Array,
+    { exactlyOnce = false }: ServiceInstance<"sink">,
+  ): Uint8Array {
+    const { retry, selector } = this.#settings;
+    const join = this.#join;
+    join.clear();
+    if (exactlyOnce) this.#joinKeyed(positions);
+    else this.#work.joinTo(join, positions);
+    const request = join.writeRequest(
+      selector.serviceName,
+      this.#stage.nextBatchId(),
+      {
+        requireAck: true,
+        timeoutMs: retry.attemptTimeoutMs,
+        guarantee: exactlyOnce
+          ? DeliveryGuarantee.ExactlyOnce
+          : DeliveryGuarantee.AtLeastOnce,
+      },
+    );
+    join.clear();
+    return request;
+  }
+
+  read(
+    answer: Uint8Array,
+    positions: Uint32Array,
+    instance: ServiceInstance<"sink">,
+  ): void {
+    const { views } = this.#stage.run.context;
+    const view = views.writes.take();
+    view.reset(answer).addResponse();
+    if (view.count === 0) this.#readStatus(view, positions);
+    else this.#readResults(view, positions);
+    const pending = view.status === WriteStatus.Pending;
+    views.writes.give(view);
+    this.#settle(positions, pending ? instance : undefined);
+  }
+
+  leave(): void {}
+
+  giveOn(): void {}
+
+  giveUp(): void {}
+
+  /** A sink without a result for any record speaks for all of them by the status of the batch. */
+  #readStatus(view: WriteResultView, positions: Uint32Array): void {
+    const { status } = view;
+    const written = status === WriteStatus.Success ||
+      status === WriteStatus.Pending;
+    const failure = status === WriteStatus.Failed
+      ? { code: "UNKNOWN", message: "the sink wrote no record of the batch" }
+      : unanswered;
+    for (let n = 0; n < positions.length; n++) {
+      if (written) this.#work.standings[positions[n]!] = Standing.Done;
+      else this.#work.fail(positions[n]!, Standing.Failed, failure);
+    }
+  }
+
+  #readResults(view: WriteResultView, positions: Uint32Array): void {
+    const work = this.#work;
+    const match = this.#match;
+    match.match(view.ids, work, positions);
+    this.#stage.counters.unknownResults += match.unknown;
+    for (let result = 0; result < view.count; result++) {
+      const position = match.positions[result]!;
+      if (position < 0) continue;
+      if (view.successes[result]) {
+        work.standings[position] = Standing.Done;
+        continue;
+      }
+      const standing = view.retryables[result]
+        ? Standing.Failed
+        : Standing.Hopeless;
+      work.fail(position, standing, {
+        code: view.retryables[result] ? "UNKNOWN" : "INVALID_ARGUMENT",
+        message: view.error(result) || "the sink did not write the record",
+      });
+    }
+    for (let n = 0; n < positions.length; n++) {
+      const position = positions[n]!;
+      if (work.standings[position] === Standing.Open) {
+        work.fail(position, Standing.Failed, unanswered);
+      }
+    }
+  }
+
+  /** Settles what is written; what is pending in `instance` waits for its flush. */
+  #settle(
+    positions: Uint32Array,
+    instance: ServiceInstance<"sink"> | undefined,
+  ): void {
+    const work = this.#work;
+    const { run, pending } = this.#stage;
+    if (instance !== undefined) pending!.add(instance, work, positions);
+    else {
+      for (let n = 0; n < positions.length; n++) {
+        const position = positions[n]!;
+        if (work.standings[position] === Standing.Done) {
+          run.settle(work.slots[position]!);
+        }
+      }
+    }
+  }
+
+  /** Joins the records, each with the key that it has or is given. */
+  #joinKeyed(positions: Uint32Array): void {
+    const work = this.#work;
+    const keyed = this.#keyed;
+    keyed.reset();
+    for (let n = 0; n < positions.length; n++) {
+      const position = positions[n]!;
+      const load = work.load(position);
+      const i = work.indexes[position]!;
+      const { view } = load;
+      const more = view.idempotencyKey(i).length > 0
+        ? nothing
+        : idempotencyKeyField(
+          view.ids,
+          i,
+          childLineage(load.lineageOf(i), this.#stage.nameHash, 0),
+        );
+      keyed.add(view, i, more);
+    }
+    this.#join.addAll(keyed);
+  }
+}

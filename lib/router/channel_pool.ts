@@ -1,0 +1,111 @@
+/**
+ * Connections to service instances, one for each address, made when the first call needs it and kept
+ * until the instance is gone. A connection that could not be made is tried anew by the next call.
+ */
+import { Channel } from "../../clients/channel.ts";
+import type { ConnectOptions } from "../../clients/channel_options.ts";
+import type { Method } from "../../proto/service.ts";
+import type { Endpoint } from "../../proto/messages/common.ts";
+import type { CallLimits } from "../delivery/ports.ts";
+import { Code, ConveyorError } from "../errors.ts";
+
+/** The connection to one address. */
+interface Dialled {
+  readonly channel: Promise<Channel>;
+  /** Once there is one. */
+  open: Channel | undefined;
+  losses: number;
+  incarnation: number;
+}
+
+/** The connections of one node. */
+export class ChannelPool implements AsyncDisposable {
+  readonly #options: ConnectOptions;
+  readonly #dialled: Map<string, Dialled> = new Map();
+  #incarnations = 0;
+  #closed = false;
+
+  /** `options` say how services are dialled. */
+  constructor(options: ConnectOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Calls the service at `url` with bytes; rejects with its status, or why it was not reached. */
+  async call(
+    url: string,
+    method: Method<Uint8Array, Uint8Array, "unary">,
+    request: Uint8Array,
+    { signal, timeoutMs }: Pick<CallLimits, "signal" | "timeoutMs">,
+  ): Promise<Uint8Array> {
+    const channel = await this.#channel(url);
+    const { message } = await channel.unary(method, request, {
+      signal,
+      ...timeoutMs === undefined ? {} : { timeoutMs },
+    });
+    return message;
+  }
+
+  /** A number that changes with each new connection to `url`, and is never the same again. */
+  incarnation(url: string): number {
+    const dialled = this.#dialled.get(url);
+    if (dialled === undefined) return 0;
+    const losses = dialled.open?.losses ?? 0;
+    if (losses !== dialled.losses) {
+      dialled.losses = losses;
+      dialled.incarnation = ++this.#incarnations;
+    }
+    return dialled.incarnation;
+  }
+
+  /** Closes the connections to all addresses but these. */
+  keepOnly(urls: ReadonlySet<string>): void {
+    for (const [url, { channel }] of this.#dialled) {
+      if (urls.has(url)) continue;
+      this.#dialled.delete(url);
+      channel.then((channel) => channel.close(), () => {});
+    }
+  }
+
+  /** Closes all. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const all = [...this.#dialled.values()];
+    this.#dialled.clear();
+    for (const { channel } of all) {
+      await channel.then((channel) => channel.close(), () => {});
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #channel(url: string): Promise<Channel> {
+    if (this.#closed) {
+      return Promise.reject(
+        new ConveyorError(Code.Unavailable, `Cannot call "${url}": closing`),
+      );
+    }
+    return (this.#dialled.get(url) ?? this.#dial(url)).channel;
+  }
+
+  #dial(url: string): Dialled {
+    const dialled: Dialled = {
+      channel: Channel.connect(url, this.#options),
+      open: undefined,
+      losses: 0,
+      incarnation: ++this.#incarnations,
+    };
+    this.#dialled.set(url, dialled);
+    dialled.channel.then((channel) => dialled.open = channel, () => {
+      if (this.#dialled.get(url) === dialled) this.#dialled.delete(url);
+    });
+    return dialled;
+  }
+}
+
+/** Where an endpoint is dialled. */
+export function urlOf({ host, port, useTls }: Endpoint): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return `${useTls ? "https" : "http"}://${name}:${port}`;
+}

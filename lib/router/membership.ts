@@ -1,0 +1,95 @@
+/**
+ * How a node becomes a member: by being there from the first day, by what its disk says, or by asking
+ * routers of the cluster to take it in, first without a vote until it has the log, then with one.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { ClusterClient } from "../../clients/cluster_client.ts";
+import type { Member } from "../consensus/members.ts";
+import { Code, ConveyorError } from "../errors.ts";
+import { joinRetryMs } from "../limits.ts";
+import { log } from "../log.ts";
+import { NodeSuffrage } from "../../proto/messages/cluster.ts";
+import { storedIdentity } from "../storage/stored_identity.ts";
+import type { FirstSnapshot, NodeIdentity } from "../storage/store.ts";
+import { firstState, membersOf, newClusterId } from "./first_state.ts";
+import type { ResolvedRouterOptions } from "./router_options.ts";
+
+/** What the store of a node is opened with. */
+export interface Membership {
+  readonly identity: NodeIdentity;
+  /** What it starts from, if it was never set up and does not join. */
+  readonly first?: FirstSnapshot;
+  /** The members as one of them told, for a node that joins. */
+  readonly members?: readonly Member[];
+}
+
+/** Finds out whose this node is; one that joins asks routers of the cluster. */
+export async function membershipOf(
+  { nodeId, members, join, dataDir }: ResolvedRouterOptions,
+): Promise<Membership> {
+  const stored = await storedIdentity(dataDir);
+  if (stored) return { identity: { ...stored, nodeId } };
+  if (join.length === 0) {
+    const clusterId = await newClusterId(members);
+    return { identity: { clusterId, nodeId }, first: firstState(members) };
+  }
+  await using cluster = await ClusterClient.connect(join);
+  const { clusterId, nodes } = await cluster.status();
+  const others = nodes.map((node) => ({
+    id: Number(node.nodeId),
+    address: node.address,
+  })).filter(({ id }) => id !== nodeId);
+  return {
+    identity: { clusterId, nodeId },
+    members: membersOf([...others, ...members]),
+  };
+}
+
+/** Asks routers of the cluster to take the node in, without a vote. May be repeated. */
+export async function enter(
+  { nodeId, members, join }: ResolvedRouterOptions,
+): Promise<void> {
+  await using cluster = await ClusterClient.connect(join);
+  const own = members.find(({ id }) => id === nodeId)!;
+  const { nodes } = await cluster.listNodes();
+  const known = nodes.find((node) => node.nodeId === BigInt(nodeId));
+  if (known?.address === own.address) return;
+  await cluster.addNode({
+    nodeId: BigInt(nodeId),
+    address: own.address,
+    // A voter that has moved stays one.
+    learner: known?.suffrage !== NodeSuffrage.Voter,
+  });
+}
+
+/** Asks until the node has its vote, as soon as it has the log. */
+export async function getVote(
+  { nodeId, join }: ResolvedRouterOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await using cluster = await ClusterClient.connect(join);
+      await cluster.promoteLearner(BigInt(nodeId), { signal });
+      log.info("The node has its vote", { nodeId });
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isFinal(error)) {
+        log.error("Cannot get a vote in the cluster", { nodeId, error });
+        return;
+      }
+    }
+    await delay(joinRetryMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** Whether asking again cannot help. */
+function isFinal(error: unknown): boolean {
+  return error instanceof ConveyorError && [
+    Code.InvalidArgument,
+    Code.NotFound,
+    Code.AlreadyExists,
+    Code.Unimplemented,
+  ].includes(error.code);
+}

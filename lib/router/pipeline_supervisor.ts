@@ -1,0 +1,158 @@
+/**
+ * Keeps what runs on this node the same as what the replicated state says: pipelines that are enabled
+ * run in their present version, and the flow learns of services that come and go and of offsets that
+ * others commit.
+ */
+import type { ReplicatedState } from "../consensus/replicated_state.ts";
+import { Code, ConveyorError, messageOf } from "../errors.ts";
+import type { Flow } from "../flow/flow.ts";
+import { configOf } from "../handlers/admin_handler.ts";
+import { log } from "../log.ts";
+import type { Pipeline } from "../../proto/messages/state.ts";
+import { compilePipeline } from "../routing/pipeline.ts";
+import type { CompiledPipeline } from "../routing/types.ts";
+import type { StateEvent } from "../state/types.ts";
+
+/** What runs pipelines. */
+export type PipelinesPort = Pick<
+  Flow,
+  | "setPipeline"
+  | "removePipeline"
+  | "giveUpPipeline"
+  | "servicesChanged"
+  | "offsetRaised"
+>;
+
+/** The supervisor of one node. */
+export class PipelineSupervisor {
+  readonly #replicated: ReplicatedState;
+  readonly #pipelines: PipelinesPort;
+  readonly #closing = new AbortController();
+  /** Version by id of those that run. */
+  readonly #running: Map<string, number> = new Map();
+  #watching: Promise<void> | undefined;
+
+  constructor(replicated: ReplicatedState, pipelines: PipelinesPort) {
+    this.#replicated = replicated;
+    this.#pipelines = pipelines;
+  }
+
+  /** Runs what is enabled now, and follows the state from then on. */
+  start(): void {
+    const index = this.#takeAll();
+    this.#watching = this.#follow(index);
+  }
+
+  /** Follows no more; what runs goes on. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#watching;
+  }
+
+  async #follow(from: number): Promise<void> {
+    const { signal } = this.#closing;
+    const { metadata } = this.#replicated;
+    let index = from;
+    while (!signal.aborted) {
+      try {
+        for await (const { event } of metadata.watch(index, signal)) {
+          this.#take(event);
+        }
+        return;
+      } catch (error) {
+        if (!isBehind(error)) return;
+        index = this.#takeAll();
+      }
+    }
+  }
+
+  /** Makes everything as the state says now; the index that this is from. */
+  #takeAll(): number {
+    const { state, metadata } = this.#replicated;
+    const pipelines = state.pipelines.list();
+    const known = new Set(pipelines.map(({ pipelineId }) => pipelineId));
+    for (const id of [...this.#running.keys()]) {
+      if (!known.has(id)) this.#delete(id);
+    }
+    this.#pipelines.servicesChanged();
+    for (const pipeline of pipelines) this.#set(pipeline);
+    return metadata.appliedIndex;
+  }
+
+  #take(event: StateEvent): void {
+    switch (event.kind) {
+      case "pipelineChanged":
+        if (event.change === "deleted") {
+          this.#delete(event.pipeline.pipelineId);
+        } else this.#set(event.pipeline);
+        return;
+      case "serviceAdded":
+      case "serviceModified":
+      case "serviceHealthChanged":
+      case "serviceRemoved":
+        this.#pipelines.servicesChanged();
+        return;
+      case "offsetsCommitted":
+        return this.#raise(event);
+      default:
+    }
+  }
+
+  #raise(
+    { sourceId, partitions }: Extract<StateEvent, { kind: "offsetsCommitted" }>,
+  ): void {
+    const { offsets } = this.#replicated.state;
+    for (const partition of partitions) {
+      const committed = offsets.get(sourceId, partition);
+      if (committed === undefined) continue;
+      this.#pipelines.offsetRaised(sourceId, partition, committed.offset);
+    }
+  }
+
+  #set(pipeline: Readonly<Pipeline>): void {
+    const { pipelineId, enabled, version } = pipeline;
+    if (!enabled) return this.#stop(pipelineId);
+    if (this.#running.get(pipelineId) === version) return;
+    const compiled = compiledOf(pipeline);
+    if (compiled === undefined) return this.#stop(pipelineId);
+    this.#running.set(pipelineId, version);
+    this.#pipelines.setPipeline(compiled);
+  }
+
+  /** The records in it are finished. */
+  #stop(pipelineId: string): void {
+    if (!this.#running.delete(pipelineId)) return;
+    void this.#pipelines.removePipeline(pipelineId);
+  }
+
+  /** The records in it go back to their sources: nobody can say any more where they are to go. */
+  #delete(pipelineId: string): void {
+    this.#stop(pipelineId);
+    this.#pipelines.giveUpPipeline(pipelineId);
+  }
+}
+
+function compiledOf(
+  pipeline: Readonly<Pipeline>,
+): CompiledPipeline | undefined {
+  const { pipelineId } = pipeline;
+  try {
+    const result = compilePipeline(configOf(pipeline));
+    if (result.kind === "valid") return { ...result.pipeline, id: pipelineId };
+    // It was valid for the node that took it: that one runs another version.
+    log.error("Cannot run a pipeline: this version finds it invalid", {
+      pipeline: pipelineId,
+      faults: result.faults,
+    });
+  } catch (error) {
+    log.error("Cannot run a pipeline", {
+      pipeline: pipelineId,
+      reason: messageOf(error),
+    });
+  }
+  return undefined;
+}
+
+function isBehind(error: unknown): boolean {
+  return error instanceof ConveyorError && error.code === Code.Aborted;
+}

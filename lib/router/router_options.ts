@@ -1,0 +1,170 @@
+/**
+ * Options of a router, resolved once. What a flag, a variable or a file may say of them is settled
+ * before, by lib/config; here they are checked whatever they come from.
+ */
+import { resolveConsensusOptions } from "../consensus/settings.ts";
+import type {
+  ConsensusOptions,
+  ConsensusSettings,
+} from "../consensus/settings.ts";
+import { invalidArgument } from "../errors.ts";
+import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
+import { drainTimeoutMs } from "../limits.ts";
+import {
+  integerOption,
+  requiredObject,
+  requiredString,
+  timeOption,
+} from "../options.ts";
+import type { RpcServerOptions } from "../rpc/server_options.ts";
+
+/** Options of a `RouterServer`. */
+export interface RouterServerOptions {
+  /** Number of this node in its cluster, from 1; never that of a node that was removed. @default 1 */
+  readonly nodeId?: number;
+  /** Where sources, services and operators connect: `host:port`. @default "0.0.0.0:50051" */
+  readonly grpcAddr?: string;
+  /** Where the other nodes connect: `host:port`. Not listened on by a node without peers. @default "0.0.0.0:50052" */
+  readonly raftAddr?: string;
+  /** Where metrics and health are served by HTTP: `host:port`; empty: nowhere. @default "0.0.0.0:9464" */
+  readonly httpAddr?: string;
+  /**
+   * The first members of the cluster: their numbers, and the addresses at which the other nodes reach
+   * them, this node among them. Empty: this node is alone. @default {}
+   */
+  readonly peers?: { readonly [nodeId: number]: string };
+  /**
+   * Where the other nodes reach this one: `host:port`. Given alone, it lets a node that began alone
+   * take others in. @default its address among the peers, or raftAddr
+   */
+  readonly advertiseAddr?: string;
+  /** Routers of a cluster that is to take this node in: their gRPC addresses. @default [] */
+  readonly join?: readonly string[];
+  /** Where the metadata and the dead letters are kept. @default "./data" */
+  readonly dataDir?: string;
+  /** Everything that seldom needs to be set. @default {} */
+  readonly settings?: RouterSettings;
+}
+
+/** Settings of a `RouterServer`. */
+export interface RouterSettings {
+  /** How the cluster times its elections and bounds its log. @default {} */
+  readonly consensus?: ConsensusOptions;
+  /** How many records the node holds, and when it commits offsets. @default {} */
+  readonly flow?: FlowOptions;
+  /** Message sizes, keepalive and TLS of the gRPC server. @default {} */
+  readonly grpc?: RpcServerOptions;
+  /** Time that records under way get to settle when the router closes, in ms. @default 10000 */
+  readonly drainTimeoutMs?: number;
+}
+
+/** A member of a cluster that begins. */
+export interface FirstMember {
+  readonly id: number;
+  /** Where the other nodes dial it: a URL. */
+  readonly address: string;
+}
+
+/** Options with their defaults. */
+export interface ResolvedRouterOptions {
+  readonly nodeId: number;
+  readonly grpcAddr: string;
+  readonly raftAddr: string;
+  readonly httpAddr: string;
+  /** Those that begin the cluster, ids ascending; of one that joins, only this node. */
+  readonly members: readonly FirstMember[];
+  /** URLs of routers that are to take this node in. */
+  readonly join: readonly string[];
+  readonly dataDir: string;
+  readonly consensus: ConsensusSettings;
+  readonly flow: FlowOptions;
+  readonly grpc: RpcServerOptions;
+  readonly drainTimeoutMs: number;
+}
+
+/** Checks `options` and fills in the defaults. */
+export function resolveRouterOptions(
+  options: RouterServerOptions = {},
+): ResolvedRouterOptions {
+  requiredObject("options", options);
+  const settings = requiredObject("settings", options.settings ?? {});
+  const nodeId = integerOption("nodeId", options.nodeId, 1, 1);
+  return {
+    nodeId,
+    grpcAddr: requiredString("grpcAddr", options.grpcAddr ?? "0.0.0.0:50051"),
+    raftAddr: requiredString("raftAddr", options.raftAddr ?? "0.0.0.0:50052"),
+    httpAddr: options.httpAddr ?? "0.0.0.0:9464",
+    members: membersOf(options, nodeId),
+    join: (options.join ?? []).map((address) => urlOf("join", address)),
+    dataDir: requiredString("dataDir", options.dataDir ?? "./data"),
+    consensus: resolveConsensusOptions(settings.consensus),
+    flow: checkedFlow(settings.flow),
+    grpc: settings.grpc ?? {},
+    drainTimeoutMs: timeOption(
+      "settings.drainTimeoutMs",
+      settings.drainTimeoutMs,
+      drainTimeoutMs,
+    ),
+  };
+}
+
+function checkedFlow(flow: FlowOptions = {}): FlowOptions {
+  resolveFlowOptions(flow);
+  return flow;
+}
+
+/** Whether other nodes may reach this one. */
+export function isReachable(
+  { nodeId, members }: Pick<ResolvedRouterOptions, "nodeId" | "members">,
+): boolean {
+  return members.some(({ id, address }) => id === nodeId && address !== "");
+}
+
+function membersOf(
+  options: RouterServerOptions,
+  nodeId: number,
+): FirstMember[] {
+  const { join = [], advertiseAddr, raftAddr } = options;
+  const peers = Object.entries(requiredObject("peers", options.peers ?? {}));
+  if (peers.length > 0 && join.length > 0) {
+    throw invalidArgument(
+      "join",
+      "must not be given with peers: a node begins a cluster or joins one",
+      join.join(", "),
+    );
+  }
+  const members = peers.map(([id, address]) => ({
+    id: integerOption(`peers.${id}`, Number(id), 0, 1),
+    address: urlOf(`peers.${id}`, address),
+  })).sort((a, b) => a.id - b.id);
+  if (members.length > 0) return withThisNode(members, nodeId);
+  const own = advertiseAddr ?? (join.length > 0 ? raftAddr : undefined);
+  if (own === undefined) {
+    if (join.length === 0) return [{ id: nodeId, address: "" }];
+    throw invalidArgument(
+      "advertiseAddr",
+      "must be given by a node that joins, so that the others reach it",
+      undefined,
+    );
+  }
+  return [{ id: nodeId, address: urlOf("advertiseAddr", own) }];
+}
+
+function withThisNode(members: FirstMember[], nodeId: number): FirstMember[] {
+  if (members.some(({ id }) => id === nodeId)) return members;
+  throw invalidArgument(
+    "peers",
+    `must name this node too, which is ${nodeId}`,
+    members.map(({ id }) => id).join(", "),
+  );
+}
+
+function urlOf(name: string, address: string): string {
+  if (/^https?:\/\/[^/]+:\d+$/.test(address)) return address;
+  if (/^(\[[^\]]+\]|[^:/\s]+):\d+$/.test(address)) return `http://${address}`;
+  throw invalidArgument(
+    name,
+    'must be "host:port", "http://host:port" or "https://host:port"',
+    address,
+  );
+}

@@ -1,0 +1,342 @@
+/**
+ * What a router is made of. Everything is built here, started in the order in which the parts need
+ * each other, and stopped in the order in which records flow: nothing new comes in, what is under way
+ * settles, offsets are committed, then the node leaves its cluster and the disk.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { systemClock } from "../clock.ts";
+import { GrpcTransport } from "../consensus/grpc_transport.ts";
+import { LeaderClient } from "../consensus/leader_client.ts";
+import { LeaseKeeper } from "../consensus/lease_keeper.ts";
+import { MetadataNode } from "../consensus/metadata_node.ts";
+import { PeerGate } from "../consensus/peer_gate.ts";
+import { ReplicatedState } from "../consensus/replicated_state.ts";
+import type { DeadLetterPort } from "../delivery/ports.ts";
+import { asConveyorError, Code, ConveyorError } from "../errors.ts";
+import { HttpServer } from "../dashboard/http_server.ts";
+import { Flow } from "../flow/flow.ts";
+import { joinRetryMs, serviceConnectTimeoutMs } from "../limits.ts";
+import { commitOffsets } from "../handlers/offset_changes.ts";
+import { log } from "../log.ts";
+import { ProcessMetrics } from "../metrics/process_metrics.ts";
+import { systemRandom } from "../random.ts";
+import { RpcServer } from "../rpc/server.ts";
+import { systemScheduler } from "../scheduler.ts";
+import { State } from "../state/state.ts";
+import type { StateEvent } from "../state/types.ts";
+import { openKvStore } from "../storage/open_kv_store.ts";
+import type { RaftStore } from "../storage/store.ts";
+import { FileBackups } from "../backup/file_backups.ts";
+import { ChannelPool } from "./channel_pool.ts";
+import { FlowActivity } from "./flow_activity.ts";
+import { enter, getVote, type Membership, membershipOf } from "./membership.ts";
+import { PipelineSupervisor } from "./pipeline_supervisor.ts";
+import { PublicServices } from "./public_services.ts";
+import { isReachable, type ResolvedRouterOptions } from "./router_options.ts";
+import { StateDirectory } from "./service_directory.ts";
+
+/** Where a router that has started is reached. */
+export interface RouterAddresses {
+  /** For sources, services and operators. */
+  readonly grpc: string;
+  /** For the other nodes; undefined for a node that is alone. */
+  readonly raft: string | undefined;
+  /** For metrics and health; undefined when it is switched off. */
+  readonly http: string | undefined;
+}
+
+/** A router that runs. */
+export class RunningRouter {
+  readonly #options: ResolvedRouterOptions;
+  /** What was started, and how it is stopped again; the last one first. */
+  readonly #started: (() => Promise<void> | void)[] = [];
+  #addresses: RouterAddresses | undefined;
+  #flow: Flow | undefined;
+  #services: PublicServices | undefined;
+
+  private constructor(options: ResolvedRouterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts all parts; `fail` is told when the node has to stop by itself. A node of a cluster waits for
+   * a majority of it until `signal` aborts.
+   */
+  static async start(
+    options: ResolvedRouterOptions,
+    fail: (reason: Error) => void,
+    signal: AbortSignal,
+  ): Promise<RunningRouter> {
+    const router = new RunningRouter(options);
+    try {
+      await router.#start(fail, signal);
+      return router;
+    } catch (error) {
+      await router.#stopAll();
+      throw error;
+    }
+  }
+
+  get addresses(): RouterAddresses {
+    return this.#addresses!;
+  }
+
+  /** Lets what is under way settle until the deadline, then stops. */
+  async stop(): Promise<void> {
+    this.#services?.drain();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#options.drainTimeoutMs);
+    await Promise.race([this.#flow?.drain(), late]);
+    clearTimeout(timer);
+    await this.#stopAll();
+  }
+
+  async #start(
+    fail: (reason: Error) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { dataDir } = this.#options;
+    const state = new State();
+    const membership = await membershipOf(this.#options);
+    const store = await this.#openStore(membership);
+    const peers = this.#ownServer();
+    // What is started later is stopped earlier: the node first, then the streams of the others.
+    this.#started.push(() => this.#services?.leavePeers());
+    const { node, gate, leader } = await this.#startNode(
+      store,
+      state,
+      membership,
+    );
+    node.failed.then(fail);
+    const replicated = new ReplicatedState(node.metadata, state);
+    const leases = this.#startLeases(replicated, leader);
+    const directory = this.#openDirectory(state);
+    const flow = this.#flow = this.#startFlow(replicated, directory);
+    const activity = this.#startMetrics(flow, directory);
+    const services = this.#services = new PublicServices({
+      replicated,
+      leases,
+      store,
+      intake: flow,
+      activity,
+      peer: node.peer,
+      gate,
+      leader,
+      backups: await FileBackups.open(`${dataDir}/backups`),
+    });
+    const raft = await this.#listenToPeers(peers, services);
+    const http = await this.#listenToReaders(activity, node);
+    await this.#becomeMember(node, signal);
+    this.#supervise(replicated, directory, flow);
+    const server = this.#ownServer();
+    services.addPublic(server);
+    const grpc = await server.listen(this.#options.grpcAddr);
+    this.#addresses = { grpc, raft, http };
+  }
+
+  /** Resolves when the state of the node is whole: what it has by itself may be old. */
+  async #becomeMember(
+    { metadata }: MetadataNode<StateEvent>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { nodeId, join } = this.#options;
+    const hasVote = metadata.status().voters.includes(nodeId);
+    if (join.length > 0 && !hasVote) await enter(this.#options);
+    for (;;) {
+      try {
+        await metadata.read({ signal });
+        break;
+      } catch (error) {
+        const { code } = asConveyorError(error);
+        const waits = code === Code.Unavailable ||
+          code === Code.DeadlineExceeded;
+        if (signal.aborted || !waits) throw error;
+        log.warn("The router waits for a majority of its cluster");
+        await delay(joinRetryMs, undefined, { signal });
+      }
+    }
+    if (join.length === 0 || hasVote) return;
+    const closing = new AbortController();
+    const voting = getVote(this.#options, closing.signal);
+    this.#started.push(() => {
+      closing.abort();
+      return voting;
+    });
+  }
+
+  #ownServer(): RpcServer {
+    return this.#own(
+      new RpcServer(this.#options.grpc, report),
+      (server) => server.close(0),
+    );
+  }
+
+  /** Notes how a part is stopped. */
+  #own<T>(part: T, stop: (part: T) => Promise<void> | void): T {
+    this.#started.push(() => stop(part));
+    return part;
+  }
+
+  async #stopAll(): Promise<void> {
+    for (
+      let stop = this.#started.pop();
+      stop !== undefined;
+      stop = this.#started.pop()
+    ) {
+      try {
+        await stop();
+      } catch (error) {
+        log.error("Cannot stop a part of the router as it should", { error });
+      }
+    }
+  }
+
+  async #openStore(membership: Membership): Promise<RaftStore> {
+    const { identity, first } = membership;
+    const store = await openKvStore({
+      directory: this.#options.dataDir,
+      identity,
+      ...first ? { first } : {},
+    });
+    return this.#own(store, (store) => store.close());
+  }
+
+  async #startNode(
+    store: RaftStore,
+    state: State,
+    { members }: Membership,
+  ): Promise<{
+    readonly node: MetadataNode<StateEvent>;
+    readonly gate: PeerGate;
+    readonly leader: LeaderClient;
+  }> {
+    const { consensus } = this.#options;
+    const leader = this.#own(new LeaderClient(), (leader) => leader.close());
+    let gate: PeerGate | undefined;
+    const node = await MetadataNode.start({
+      store,
+      machine: state,
+      leader,
+      settings: consensus,
+      ...members ? { members } : {},
+      connect: (events, port) => {
+        gate = new PeerGate(port);
+        return new GrpcTransport(gate, events, {
+          peerDeadMs: consensus.electionTicks * consensus.tickMs,
+        });
+      },
+    });
+    this.#own(node, (node) => node.close());
+    return { node, gate: gate!, leader };
+  }
+
+  #startLeases(
+    replicated: ReplicatedState,
+    leader: LeaderClient,
+  ): LeaseKeeper {
+    const leases = new LeaseKeeper(
+      replicated,
+      leader,
+      systemClock,
+      systemScheduler,
+    );
+    leases.start();
+    return this.#own(leases, (leases) => leases.close());
+  }
+
+  #openDirectory(state: State): StateDirectory {
+    const pool = new ChannelPool({ connectTimeoutMs: serviceConnectTimeoutMs });
+    this.#own(pool, (pool) => pool.close());
+    return new StateDirectory(() => state.services, pool, systemRandom);
+  }
+
+  #startFlow(replicated: ReplicatedState, directory: StateDirectory): Flow {
+    const { state } = replicated;
+    const flow = new Flow({
+      services: directory,
+      deadLetters: noLetters,
+      offsets: {
+        committed: (sourceId, partition) =>
+          state.offsets.get(sourceId, partition)?.offset,
+        commit: async (offsets) => {
+          await commitOffsets(replicated, offsets);
+        },
+      },
+      clock: systemClock,
+      scheduler: systemScheduler,
+      random: systemRandom,
+    }, this.#options.flow);
+    return this.#own(flow, (flow) => flow.close());
+  }
+
+  #startMetrics(flow: Flow, { underWay }: StateDirectory): FlowActivity {
+    const metrics = new ProcessMetrics(systemScheduler, systemClock);
+    this.#own(metrics, (metrics) => metrics.close());
+    return new FlowActivity(flow, underWay, [() => metrics.metrics()]);
+  }
+
+  #supervise(
+    replicated: ReplicatedState,
+    directory: StateDirectory,
+    flow: Flow,
+  ): void {
+    const supervisor = new PipelineSupervisor(replicated, {
+      setPipeline: (pipeline) => {
+        directory.forget(pipeline.id);
+        flow.setPipeline(pipeline);
+      },
+      removePipeline: (pipelineId) => {
+        directory.forget(pipelineId);
+        return flow.removePipeline(pipelineId);
+      },
+      giveUpPipeline: (pipelineId) => flow.giveUpPipeline(pipelineId),
+      servicesChanged: () => {
+        directory.changed();
+        flow.servicesChanged();
+      },
+      offsetRaised: (...offset) => flow.offsetRaised(...offset),
+    });
+    supervisor.start();
+    this.#own(supervisor, (supervisor) => supervisor.close());
+  }
+
+  async #listenToPeers(
+    server: RpcServer,
+    services: PublicServices,
+  ): Promise<string | undefined> {
+    if (!isReachable(this.#options)) return undefined;
+    services.addPeers(server);
+    return await server.listen(this.#options.raftAddr);
+  }
+
+  async #listenToReaders(
+    activity: FlowActivity,
+    { metadata }: MetadataNode<StateEvent>,
+  ): Promise<string | undefined> {
+    const { httpAddr } = this.#options;
+    if (httpAddr === "") return undefined;
+    const server = await HttpServer.listen(httpAddr, {
+      metrics: activity.metricSources,
+      unready: () => {
+        if (this.#addresses === undefined) return "the node starts";
+        return metadata.role.lead === 0 ? "no leader is known" : undefined;
+      },
+    });
+    return this.#own(server, (server) => server.close()).address;
+  }
+}
+
+/** A stage with a record that cannot be processed waits and says so: nothing is given up unkept. */
+const noLetters: DeadLetterPort = {
+  put: () =>
+    Promise.reject(
+      new ConveyorError(
+        Code.Unimplemented,
+        "Cannot keep dead letters: this version has no store for them",
+      ),
+    ),
+};
+
+function report(path: string, error: unknown): void {
+  log.error("Cannot answer a call", { path, error });
+}

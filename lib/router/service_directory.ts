@@ -1,0 +1,173 @@
+/**
+ * The services of the replicated state as stages look for them: who is selected, whose turn it is, and
+ * how it is called. What a selection means is worked out when services change, not for each batch.
+ */
+import type {
+  CallLimits,
+  InstanceRequest,
+  RegisteredSource,
+  ServedKind,
+  ServiceDirectory,
+  ServiceInstance,
+  ServiceSelection,
+} from "../delivery/ports.ts";
+import type { Random } from "../random.ts";
+import { Balancer, type Instance } from "../registry/balancer.ts";
+import { healthOf, type ServicesView } from "../state/services.ts";
+import type { RegisteredService } from "../state/types.ts";
+import { HealthStatus } from "../../proto/messages/common.ts";
+import { LoadBalanceStrategy } from "../../proto/messages/router.ts";
+import { type ChannelPool, urlOf } from "./channel_pool.ts";
+import { type CallBytes, portOf } from "./stage_ports.ts";
+import { UnderWay } from "./under_way.ts";
+
+const strategies = {
+  round_robin: LoadBalanceStrategy.RoundRobin,
+  least_connections: LoadBalanceStrategy.LeastConnections,
+  weighted_random: LoadBalanceStrategy.WeightedRandom,
+  consistent_hash: LoadBalanceStrategy.ConsistentHash,
+} as const;
+
+/** Capability of a sink that drops records whose idempotency_key it has. */
+const exactlyOnce = "exactly_once";
+
+/** Those that a stage selects, and whose turn it is. */
+interface Selected {
+  readonly balancer: Balancer;
+  /** Number of the last change of services that it knows. */
+  version: number;
+  instances: ReadonlyMap<string, ServiceInstance>;
+}
+
+/** Finds services in the replicated state. */
+export class StateDirectory implements ServiceDirectory {
+  readonly underWay: UnderWay = new UnderWay();
+  readonly #services: () => ServicesView;
+  readonly #pool: ChannelPool;
+  readonly #random: Random;
+  /** By pipeline, and by stage in it. */
+  readonly #selected: Map<string, Map<string, Selected>> = new Map();
+  #version = 0;
+
+  /** `services` gives the state as it is now: a snapshot may replace it. */
+  constructor(
+    services: () => ServicesView,
+    pool: ChannelPool,
+    random: Random,
+  ) {
+    this.#services = services;
+    this.#pool = pool;
+    this.#random = random;
+  }
+
+  /** Services have come, gone or changed. */
+  changed(): void {
+    this.#version++;
+    const urls = this.#services().list({ includeUnhealthy: true })
+      .flatMap(({ endpoint }) => endpoint ? [urlOf(endpoint)] : []);
+    this.#pool.keepOnly(new Set(urls));
+  }
+
+  /** The stages of a pipeline are no more, or select otherwise. */
+  forget(pipelineId: string): void {
+    this.#selected.delete(pipelineId);
+  }
+
+  pick<Kind extends ServedKind>(
+    request: InstanceRequest<Kind>,
+  ): ServiceInstance<Kind> | undefined {
+    const { balancer, instances } = this.#find(request);
+    const pick = balancer.pick(
+      this.#random(),
+      request.keyHash,
+      request.leaveOut,
+    );
+    if (pick.kind !== "picked") return undefined;
+    // Made for a stage of this kind.
+    return instances.get(pick.instance.id) as ServiceInstance<Kind> | undefined;
+  }
+
+  source(sourceId: string): RegisteredSource | undefined {
+    const service = this.#services().get(sourceId);
+    if (service === undefined) return undefined;
+    const { identity: { name, groupId }, metadata } = service;
+    return { name, groupId, labels: new Map(Object.entries(metadata.labels)) };
+  }
+
+  #find(request: InstanceRequest): Selected {
+    const { pipelineId, stageId, selector } = request;
+    let stages = this.#selected.get(pipelineId);
+    if (stages === undefined) {
+      stages = new Map();
+      this.#selected.set(pipelineId, stages);
+    }
+    let selected = stages.get(stageId);
+    if (selected === undefined) {
+      selected = {
+        balancer: new Balancer(strategies[selector.loadBalance]),
+        version: -1,
+        instances: new Map(),
+      };
+      stages.set(stageId, selected);
+    }
+    if (selected.version !== this.#version) this.#refresh(request, selected);
+    return selected;
+  }
+
+  #refresh({ kind, selector }: InstanceRequest, selected: Selected): void {
+    selected.version = this.#version;
+    const services = this.#services()
+      .list({ name: selector.serviceName, includeUnhealthy: true })
+      .filter((service) => service.endpoint && matches(selector, service));
+    selected.balancer.set(services.map(instanceOf));
+    selected.instances = new Map(services.map((service) => {
+      const { serviceId: id, capabilities } = service.identity;
+      const url = urlOf(service.endpoint!);
+      const port = portOf(kind, {
+        call: this.#caller(id, url, selected.balancer),
+        incarnation: () => this.#pool.incarnation(url),
+      });
+      return [id, {
+        id,
+        port,
+        exactlyOnce: capabilities.includes(exactlyOnce),
+      }];
+    }));
+  }
+
+  #caller(id: string, url: string, balancer: Balancer): CallBytes {
+    return async (method, request, limits: CallLimits) => {
+      balancer.start(id);
+      this.underWay.start(id, limits.records);
+      try {
+        return await this.#pool.call(url, method, request, limits);
+      } finally {
+        balancer.end(id);
+        this.underWay.end(id, limits.records);
+      }
+    };
+  }
+}
+
+function matches(
+  { serviceName, groupId, labels }: ServiceSelection,
+  { identity, metadata }: RegisteredService,
+): boolean {
+  if (identity.name !== serviceName) return false;
+  if (groupId !== "" && identity.groupId !== groupId) return false;
+  for (const [name, value] of labels) {
+    if (name.startsWith("conveyor/")) continue;
+    if (metadata.labels[name] !== value) return false;
+  }
+  return true;
+}
+
+function instanceOf(service: RegisteredService): Instance {
+  const { identity, metadata, draining } = service;
+  return {
+    id: identity.serviceId,
+    weight: metadata.weight,
+    maxConcurrentRequests: metadata.maxConcurrentRequests,
+    takesNew: !draining && healthOf(service) !== HealthStatus.Unhealthy,
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * Goal: three routers act as one: any of them takes any call and any record, and nothing that was
+ * confirmed is forgotten when one dies; a fourth one is taken in, and one is let go.
+ * Method: `server.ts` in three processes, killed without a word; connectors and clients in this one.
+ * Without leak checks: grpc-js leaves the backoff timer of a node that went away.
+ */
+import { assert, assertEquals } from "@std/assert";
+import {
+  AckStatus,
+  AdminClient,
+  ClusterClient,
+  NodeSuffrage,
+  SourceClient,
+} from "@conveyor/grpc";
+import { serveSink } from "@conveyor/grpc/connector";
+import { RouterCluster } from "../fixtures/router_cluster.ts";
+import { line, numberOf, numbers } from "../fixtures/router_setup.ts";
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
+}
+
+test("a cluster of routers takes records at every node, and goes on without its leader", async () => {
+  await using cluster = await RouterCluster.start();
+  const [, second] = cluster.nodes;
+  const stored = new Set<number>();
+  await using _sink = await serveSink(
+    (record) => void stored.add(numberOf(record)),
+    {
+      address: "127.0.0.1:0",
+      signals: false,
+      register: {
+        router: cluster.urls,
+        service: { serviceId: "store-1", name: "store" },
+        heartbeatIntervalMs: 500,
+      },
+    },
+  );
+  {
+    await using admin = await AdminClient.connect(second!.url);
+    await admin.createPipeline(line("store"));
+  }
+  let first = 1;
+  for (const { url } of cluster.nodes) {
+    await using source = await SourceClient.connect(url, "numbers");
+    const outcomes = await source.push(numbers(100, first));
+    assert(outcomes.every(({ status }) => status === AckStatus.Accepted));
+    first += 100;
+  }
+  await untilCommitted(cluster.urls[0]!, BigInt(first));
+  await using members = await ClusterClient.connect(cluster.urls);
+  const { leader } = await members.listNodes();
+  const led = cluster.nodes.find(({ id }) => BigInt(id) === leader?.nodeId)!;
+  await led.kill();
+  for (const node of cluster.nodes.filter(({ runs }) => runs)) {
+    await using admin = await AdminClient.connect(node.url);
+    assertEquals((await admin.listPipelines()).map(({ id }) => id), ["line"]);
+    await using source = await SourceClient.connect(node.url, "numbers");
+    assertEquals(
+      await source.resumePositions(),
+      new Map([[0, BigInt(first)]]),
+    );
+    await source.push(numbers(100, first));
+    first += 100;
+    await untilCommitted(node.url, BigInt(first));
+  }
+  led.start();
+  await led.ready();
+  await using source = await SourceClient.connect(led.url, "numbers");
+  await source.push(numbers(100, first));
+  assertEquals(stored.size, first + 99);
+});
+
+test("a node is taken in by --join, gets its vote, outlives a restart of all, and is let go", async () => {
+  await using cluster = await RouterCluster.start();
+  const fourth = cluster.newcomer(4);
+  {
+    await using admin = await AdminClient.connect(cluster.urls[0]!);
+    await admin.createPipeline(line("store"));
+  }
+  fourth.start();
+  await fourth.ready();
+  await using members = await ClusterClient.connect(cluster.urls);
+  await untilVoter(members, 4n);
+  for (const node of cluster.nodes) assertEquals(await node.stop(), 0);
+  for (const node of cluster.nodes) node.start();
+  for (const node of cluster.nodes) await node.ready();
+  await using admin = await AdminClient.connect(fourth.url);
+  assertEquals((await admin.listPipelines()).map(({ id }) => id), ["line"]);
+  const left = await members.removeNode(4n);
+  assertEquals(left.map(({ nodeId }) => nodeId), [1n, 2n, 3n]);
+});
+
+/** Waits until the next record to resume from is this one: offsets are committed now and then. */
+async function untilCommitted(url: string, next: bigint): Promise<void> {
+  await using source = await SourceClient.connect(url, "numbers");
+  while ((await source.resumePositions()).get(0) !== next) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Waits until a node has its vote; it is told by nobody, so it is asked for. */
+async function untilVoter(members: ClusterClient, id: bigint): Promise<void> {
+  for (;;) {
+    const { nodes } = await members.listNodes();
+    const node = nodes.find(({ nodeId }) => nodeId === id);
+    if (node?.suffrage === NodeSuffrage.Voter) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

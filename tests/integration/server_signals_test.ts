@@ -1,0 +1,97 @@
+/**
+ * Goal: `server.ts` ends as it is told to, and starts again where it was. Method: the real process and
+ * real signals. Without leak checks: grpc-js leaves the backoff timer of a server that went away.
+ */
+import { assertEquals } from "@std/assert";
+import { AdminClient, SourceClient } from "@conveyor/grpc";
+import { serveSink } from "@conveyor/grpc/connector";
+import { inFolder } from "../fixtures/in_folder.ts";
+import { line, numbers } from "../fixtures/router_setup.ts";
+import { ServerProcess } from "../fixtures/server_process.ts";
+
+const loopback = ["--listen-addr", "127.0.0.1:0", "--http-addr", "off"];
+
+function test(name: string, fn: (folder: string) => Promise<void>): void {
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: () => inFolder(fn),
+  });
+}
+
+test("server.ts settles what is in flight at SIGTERM, and starts again with it", async (folder) => {
+  const args = [...loopback, "--data-dir", `${folder}/data`];
+  await using first = new ServerProcess(args);
+  const url = await first.url();
+  const written: number[] = [];
+  const entered = Promise.withResolvers<void>();
+  const leave = Promise.withResolvers<void>();
+  await using _sink = await serveSink(async () => {
+    entered.resolve();
+    await leave.promise;
+    written.push(1);
+  }, {
+    address: "127.0.0.1:0",
+    signals: false,
+    register: {
+      router: url,
+      service: { serviceId: "store-1", name: "store" },
+    },
+  });
+  {
+    await using admin = await AdminClient.connect(url);
+    await admin.createPipeline(line("store"));
+    await using source = await SourceClient.connect(url, "numbers");
+    const pushed = source.push(numbers(1));
+    await entered.promise;
+    first.signal("SIGTERM");
+    await first.line("drains");
+    leave.resolve();
+    assertEquals((await pushed).length, 1);
+  }
+  assertEquals(await first.ended(), 0);
+  assertEquals(written, [1]);
+  await using second = new ServerProcess(args);
+  await using admin = await AdminClient.connect(await second.url());
+  assertEquals((await admin.listPipelines()).map(({ id }) => id), ["line"]);
+  await using source = await SourceClient.connect(
+    await second.url(),
+    "numbers",
+  );
+  assertEquals(await source.resumePositions(), new Map([[0, 2n]]));
+});
+
+test("server.ts stops at once at a second signal", async (folder) => {
+  await using server = new ServerProcess([
+    ...loopback,
+    "--data-dir",
+    folder,
+  ]);
+  const url = await server.url();
+  const entered = Promise.withResolvers<void>();
+  const leave = Promise.withResolvers<void>();
+  await using _sink = await serveSink(() => {
+    entered.resolve();
+    return leave.promise;
+  }, {
+    address: "127.0.0.1:0",
+    signals: false,
+    register: {
+      router: url,
+      service: { serviceId: "store-1", name: "store" },
+    },
+  });
+  await using admin = await AdminClient.connect(url);
+  await admin.createPipeline(line("store"));
+  const source = await SourceClient.connect(url, "numbers");
+  const pushed = source.push(numbers(1)).catch(() => "lost");
+  await entered.promise;
+  server.signal("SIGINT");
+  await server.line("drains");
+  server.signal("SIGINT");
+  assertEquals(await server.ended(), 130);
+  await source.close();
+  assertEquals(await pushed, "lost");
+  leave.resolve();
+});

@@ -1,0 +1,183 @@
+import { assert, assertEquals } from "@std/assert";
+import { SourceAccount } from "../../../lib/delivery/buffer.ts";
+import {
+  newRecord,
+  PartitionWindow,
+  settledRecord,
+} from "../../../lib/delivery/partition_window.ts";
+import { seededRandom } from "../../../lib/random.ts";
+
+/** A window beside a plain record of what it is told: entries by slot. */
+class Setup {
+  readonly entryOf = new Map<number, number>();
+  readonly window: PartitionWindow;
+  #slots = 0;
+
+  constructor(committed?: bigint) {
+    this.window = new PartitionWindow(
+      new SourceAccount("orders"),
+      3,
+      { entryMoved: (slot, entry) => this.entryOf.set(slot, entry) },
+      committed,
+    );
+  }
+
+  /** Admits a sequence number: the new slot, or what the window answers. */
+  admit(sequence: bigint | number): { kind: string; slot: number } {
+    const slot = ++this.#slots;
+    const [low, high] = halves(BigInt(sequence));
+    const answer = this.window.admit(low, high, slot);
+    if (answer === newRecord) {
+      this.entryOf.set(slot, this.window.entry);
+      return { kind: "new", slot };
+    }
+    return answer === settledRecord
+      ? { kind: "settled", slot: 0 }
+      : { kind: "joined", slot: answer };
+  }
+
+  settle(slot: number): boolean {
+    return this.window.settle(this.entryOf.get(slot)!);
+  }
+
+  refuse(sequence: bigint | number, untilMs: number): void {
+    const [low, high] = halves(BigInt(sequence));
+    this.window.refuse(low, high, untilMs);
+  }
+}
+
+function halves(sequence: bigint): [number, number] {
+  return [Number(sequence & 0xffff_ffffn), Number(sequence >> 32n)];
+}
+
+Deno.test("PartitionWindow raises the offset over what is settled without a gap in flight", () => {
+  const setup = new Setup();
+  const [one, two, five] = [1, 2, 5].map((n) => setup.admit(n).slot);
+  assertEquals(setup.window.offset, undefined);
+  assertEquals(setup.settle(two!), false);
+  assertEquals(setup.window.offset, undefined);
+  assertEquals(setup.settle(one!), true);
+  assertEquals(setup.window.offset, 2n);
+  setup.settle(five!);
+  assertEquals(setup.window.offset, 5n);
+  assertEquals(setup.window.isEmpty, true);
+});
+
+Deno.test("PartitionWindow tells what is settled, in flight, and new", () => {
+  const setup = new Setup(10n);
+  assertEquals(setup.admit(10).kind, "settled");
+  const first = setup.admit(11);
+  assertEquals(first.kind, "new");
+  assertEquals(setup.admit(11), { kind: "joined", slot: first.slot });
+  const third = setup.admit(13).slot;
+  setup.settle(third);
+  assertEquals(setup.admit(13).kind, "settled");
+  assertEquals(setup.admit(12).kind, "new");
+});
+
+Deno.test("PartitionWindow is exact over the whole range of sequence numbers", () => {
+  const top = 2n ** 64n - 1n;
+  const setup = new Setup();
+  const zero = setup.admit(0).slot;
+  const slots = [2n ** 32n - 1n, 2n ** 32n, 2n ** 53n + 1n, top]
+    .map((sequence) => setup.admit(sequence).slot);
+  assertEquals(setup.admit(2n ** 53n).kind, "new");
+  setup.settle(zero);
+  assertEquals(setup.window.offset, 0n);
+  for (const slot of slots.slice(0, 2)) setup.settle(slot);
+  assertEquals(setup.window.offset, 2n ** 32n);
+  assertEquals(setup.admit(top).kind, "joined");
+});
+
+Deno.test("PartitionWindow lets refused records hold the offset back until their time is over", () => {
+  const setup = new Setup();
+  const one = setup.admit(1).slot;
+  setup.refuse(2, 100);
+  const three = setup.admit(3).slot;
+  setup.settle(one);
+  setup.settle(three);
+  assertEquals(setup.window.offset, 1n);
+  assertEquals(setup.window.holdsRefused, true);
+  assertEquals(setup.window.expire(99), false);
+  // Sent again in time it is processed.
+  assertEquals(setup.admit(2).kind, "new");
+  const other = new Setup();
+  other.refuse(2, 100);
+  other.settle(other.admit(3).slot);
+  other.window.expire(100);
+  assertEquals(other.window.offset, 3n);
+});
+
+Deno.test("PartitionWindow lets a record that was given back come again", () => {
+  const setup = new Setup();
+  const one = setup.admit(1).slot;
+  setup.window.giveBack(setup.entryOf.get(one)!, 50);
+  assertEquals(setup.admit(1).kind, "new");
+});
+
+Deno.test("PartitionWindow takes an offset that somebody else committed", () => {
+  const setup = new Setup();
+  const five = setup.admit(5).slot;
+  setup.window.raise(7n);
+  assertEquals(setup.window.offset, 7n);
+  setup.window.raise(3n);
+  assertEquals(setup.window.offset, 7n);
+  assertEquals(setup.admit(6).kind, "settled");
+  setup.settle(five);
+  assertEquals([setup.window.isEmpty, setup.window.offset], [true, 7n]);
+});
+
+Deno.test("PartitionWindow stays as small as what is in flight behind one record that takes long", () => {
+  const setup = new Setup();
+  const slow = setup.admit(1).slot;
+  for (let sequence = 2; sequence < 100_000; sequence++) {
+    setup.settle(setup.admit(sequence).slot);
+  }
+  assert(setup.window.entries < 100, `${setup.window.entries} entries`);
+  assertEquals(setup.admit(50_000).kind, "settled");
+  setup.settle(slow);
+  assertEquals(setup.window.offset, 99_999n);
+});
+
+Deno.test("PartitionWindow agrees with a plain model over any order of records and acks", () => {
+  const seed = Math.floor(performance.now() * 1_000) % 2 ** 31;
+  const random = seededRandom(seed);
+  for (let round = 0; round < 60; round++) {
+    const setup = new Setup();
+    const inFlight = new Map<number, number>();
+    const settled = new Set<number>();
+    let top = 0;
+    for (let step = 0; step < 400; step++) {
+      if (random() < 0.55) {
+        const sequence = random() < 0.7
+          ? top + 1 + Math.floor(random() * 3)
+          : Math.max(1, top - Math.floor(random() * 40));
+        top = Math.max(top, sequence);
+        const offset = Number(setup.window.offset ?? 0n);
+        const { kind, slot } = setup.admit(sequence);
+        const known = inFlight.get(sequence);
+        if (known !== undefined) {
+          assertEquals([kind, slot], ["joined", known], `SEED ${seed}`);
+        } else if (settled.has(sequence) || sequence <= offset) {
+          assertEquals(kind, "settled", `SEED ${seed}`);
+        } else {
+          // What lies in a gap between settled ones may be told as settled once they are merged.
+          if (kind === "new") inFlight.set(sequence, slot);
+          else assert([...settled].some((n) => n > sequence), `SEED ${seed}`);
+        }
+      } else if (inFlight.size > 0) {
+        const all = [...inFlight];
+        const [sequence, slot] = all[Math.floor(random() * all.length)]!;
+        setup.settle(slot);
+        inFlight.delete(sequence);
+        settled.add(sequence);
+      }
+      const lowest = Math.min(...inFlight.keys(), Infinity);
+      const below = [...settled].filter((n) => n < lowest);
+      const expected = below.length === 0
+        ? undefined
+        : BigInt(Math.max(...below));
+      assertEquals(setup.window.offset, expected, `SEED ${seed}`);
+    }
+  }
+});
