@@ -10,7 +10,7 @@ export const exitCodes = {
   unavailable: 69,
   /** The process was not permitted something. */
   noPermission: 77,
-  /** The data directory needs an operator. */
+  /** The node or its data directory needs an operator. */
   configuration: 78,
 } as const;
 
@@ -22,6 +22,16 @@ export function exitCodeOf(error: unknown): number {
       : exitCodes.unavailable;
   }
   if (!(error instanceof ConveyorError)) return 1;
-  if (error.code === Code.InvalidArgument) return exitCodes.usage;
-  return error.code === Code.Unavailable ? exitCodes.unavailable : 1;
+  switch (error.code) {
+    case Code.InvalidArgument:
+      return exitCodes.usage;
+    case Code.Unavailable:
+      return exitCodes.unavailable;
+    // The node was removed, or has lost what it acknowledged.
+    case Code.FailedPrecondition:
+    case Code.DataLoss:
+      return exitCodes.configuration;
+    default:
+      return 1;
+  }
 }
