@@ -54,6 +54,19 @@ export type { DeregisterOptions } from "./clients/registry_client.ts";
 export { CoordinatorClient } from "./clients/coordinator_client.ts";
 export { CheckpointClient } from "./clients/checkpoint_client.ts";
 export type { Positions } from "./clients/checkpoint_client.ts";
+export { DeadLetterClient } from "./clients/dead_letter_client.ts";
+export type {
+  ListLettersOptions,
+  ReplayOptions,
+} from "./clients/dead_letter_client.ts";
+export { ReplayStatus } from "./proto/messages/dead_letters.ts";
+export type {
+  DeadLetter,
+  DeadLetterCount,
+  DeadLetterFilter,
+  DeadLetterStats,
+  ReplayResult,
+} from "./proto/messages/dead_letters.ts";
 export { BackupClient } from "./clients/backup_client.ts";
 export type { DownloadOptions } from "./clients/backup_client.ts";
 export { CompressionType } from "./proto/messages/backup.ts";

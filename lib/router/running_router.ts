@@ -11,8 +11,7 @@ import { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import { MetadataNode } from "../consensus/metadata_node.ts";
 import { PeerGate } from "../consensus/peer_gate.ts";
 import { ReplicatedState } from "../consensus/replicated_state.ts";
-import type { DeadLetterPort } from "../delivery/ports.ts";
-import { asConveyorError, Code, ConveyorError } from "../errors.ts";
+import { asConveyorError, Code } from "../errors.ts";
 import { HttpServer } from "../dashboard/http_server.ts";
 import { Flow } from "../flow/flow.ts";
 import { joinRetryMs, serviceConnectTimeoutMs } from "../limits.ts";
@@ -24,6 +23,8 @@ import { RpcServer } from "../rpc/server.ts";
 import { systemScheduler } from "../scheduler.ts";
 import { State } from "../state/state.ts";
 import type { StateEvent } from "../state/types.ts";
+import type { KvDeadLetters } from "../storage/kv_dead_letters.ts";
+import { openKvDeadLetters } from "../storage/open_kv_dead_letters.ts";
 import { openKvStore } from "../storage/open_kv_store.ts";
 import type { RaftStore } from "../storage/store.ts";
 import { FileBackups } from "../backup/file_backups.ts";
@@ -34,6 +35,7 @@ import { PipelineSupervisor } from "./pipeline_supervisor.ts";
 import { PublicServices } from "./public_services.ts";
 import { isReachable, type ResolvedRouterOptions } from "./router_options.ts";
 import { StateDirectory } from "./service_directory.ts";
+import { SinkLetters } from "./sink_letters.ts";
 
 /** Where a router that has started is reached. */
 export interface RouterAddresses {
@@ -111,13 +113,15 @@ export class RunningRouter {
     const replicated = new ReplicatedState(node.metadata, state);
     const leases = this.#startLeases(replicated, leader);
     const directory = this.#openDirectory(state);
-    const flow = this.#flow = this.#startFlow(replicated, directory);
+    const letters = await this.#openLetters(store, directory);
+    const flow = this.#flow = this.#startFlow(replicated, directory, letters);
     const activity = this.#startMetrics(flow, directory);
     const services = this.#services = new PublicServices({
       replicated,
       leases,
       store,
-      intake: flow,
+      flow,
+      letters,
       activity,
       peer: node.peer,
       gate,
@@ -250,11 +254,27 @@ export class RunningRouter {
     return new StateDirectory(() => state.services, pool, systemRandom);
   }
 
-  #startFlow(replicated: ReplicatedState, directory: StateDirectory): Flow {
+  async #openLetters(
+    { identity }: RaftStore,
+    directory: StateDirectory,
+  ): Promise<KvDeadLetters> {
+    const letters = await openKvDeadLetters({
+      directory: this.#options.dataDir,
+      identity,
+      sinks: new SinkLetters(directory),
+    });
+    return this.#own(letters, (letters) => letters.close());
+  }
+
+  #startFlow(
+    replicated: ReplicatedState,
+    directory: StateDirectory,
+    deadLetters: KvDeadLetters,
+  ): Flow {
     const { state } = replicated;
     const flow = new Flow({
       services: directory,
-      deadLetters: noLetters,
+      deadLetters,
       offsets: {
         committed: (sourceId, partition) =>
           state.offsets.get(sourceId, partition)?.offset,
@@ -325,17 +345,6 @@ export class RunningRouter {
     return this.#own(server, (server) => server.close()).address;
   }
 }
-
-/** A stage with a record that cannot be processed waits and says so: nothing is given up unkept. */
-const noLetters: DeadLetterPort = {
-  put: () =>
-    Promise.reject(
-      new ConveyorError(
-        Code.Unimplemented,
-        "Cannot keep dead letters: this version has no store for them",
-      ),
-    ),
-};
 
 function report(path: string, error: unknown): void {
   log.error("Cannot answer a call", { path, error });

@@ -24,6 +24,11 @@ export class OrderedTable<V> {
     return this.#tree.size;
   }
 
+  /** The highest key; undefined when the map is empty. */
+  get lastKey(): string | undefined {
+    return this.#tree.maxKey();
+  }
+
   get(key: string): V | undefined {
     return this.#tree.get(key);
   }

@@ -19,6 +19,8 @@ export const recordKind = {
   manifest: 4,
   chunk: 5,
   letter: 6,
+  letterPart: 7,
+  letterIntent: 8,
 } as const;
 
 export type RecordKind = (typeof recordKind)[keyof typeof recordKind];

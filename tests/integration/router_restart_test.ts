@@ -1,6 +1,12 @@
-/** Goal: a router that starts again has its pipelines and offsets, and goes on where it stood. */
+/** Goal: a router that starts again has its pipelines, offsets and dead letters, and goes on where it stood. */
 import { assert, assertEquals } from "@std/assert";
 import { AckStatus } from "@conveyor/grpc";
+import {
+  begin,
+  hundreds,
+  lettersOf,
+  numbersOf,
+} from "../fixtures/picky_run.ts";
 import {
   line,
   numberOf,
@@ -34,5 +40,27 @@ Deno.test({
     await setup.sink("store", (record) => void stored.push(numberOf(record)));
     await source.push(numbers(1, 101));
     assertEquals(stored, numbers(101).map((_, at) => at + 1));
+  },
+});
+
+Deno.test({
+  name:
+    "dead letters are there after a restart, and are discarded by what selects them",
+  // As above.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const run = await begin();
+    await using _ = run.setup;
+    await run.setup.router.close();
+    await run.setup.boot();
+    const letters = await lettersOf(run);
+    const kept = await Array.fromAsync(letters.list());
+    assertEquals(numbersOf(kept), hundreds);
+    const ids = kept.slice(0, 4).map(({ deadLetterId }) => deadLetterId);
+    assertEquals(await letters.discard({ deadLetterIds: ids }), 4n);
+    assertEquals(await letters.discard({ pipelineId: "other" }), 0n);
+    assertEquals(await letters.discard({ pipelineId: "line" }), 6n);
+    assertEquals(await Array.fromAsync(letters.list()), []);
   },
 });
