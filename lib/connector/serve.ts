@@ -6,6 +6,7 @@
  */
 import { systemClock } from "../clock.ts";
 import { drainTimeoutMs, recordsAtOnceMax } from "../limits.ts";
+import { messageOf } from "../errors.ts";
 import { log } from "../log.ts";
 import {
   booleanOption,
@@ -188,8 +189,13 @@ function reporter(
   onError: ConnectorOptions["onError"],
 ): (where: string, error: unknown) => void {
   if (onError === undefined) {
-    return (where, error) =>
-      log.error("Cannot answer as asked", { where, error });
+    return (where, error) => {
+      if (where !== "registration") {
+        return log.error("Cannot answer as asked", { where, error });
+      }
+      const reason = messageOf(error);
+      log.warn("The connector lost its router, and goes on trying", { reason });
+    };
   }
   requiredFunction("onError", onError);
   return (where, error) => {
