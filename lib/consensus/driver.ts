@@ -27,6 +27,7 @@ import type { Scheduler } from "../scheduler.ts";
 import { decodeManifest } from "../storage/manifest.ts";
 import type { RaftStore } from "../storage/store.ts";
 import { Applier } from "./applier.ts";
+import { Peers } from "./peers.ts";
 import { PersistQueue, type Write } from "./persist_queue.ts";
 import type { Replicated } from "./replicated.ts";
 import { Requests } from "./requests.ts";
@@ -66,6 +67,7 @@ export class Driver<Event> implements TransportEvents {
   readonly #transport: RaftTransport;
   readonly #applier: Applier<Event>;
   readonly #writes = new PersistQueue();
+  readonly #peers = new Peers();
   readonly #suspicion: Suspicion;
   readonly #failed = Promise.withResolvers<Error>();
   #inbox: Message[] = [];
@@ -148,6 +150,12 @@ export class Driver<Event> implements TransportEvents {
     for (const message of messages) this.#inbox.push(message);
     this.#wake();
     return true;
+  }
+
+  /** A member says where it is dialled, as of an index that this node may not have applied yet. */
+  learnPeer(nodeId: number, address: string, memberAt: number): void {
+    if (!this.#peers.learn(nodeId, address, memberAt)) return;
+    this.#notice(() => this.#setPeers());
   }
 
   unreachable(nodeId: number, broken: boolean): void {
@@ -320,13 +328,23 @@ export class Driver<Event> implements TransportEvents {
   }
 
   #membersChanged(): void {
-    this.#transport.setPeers(this.#peers());
+    this.#setPeers();
     const { replicated, store, settings } = this.#parts;
     const own = replicated.members.get(store.identity.nodeId);
     // While a joint membership lasts, a node that is given up still has its vote.
     if (!own?.removed || this.#isMember()) return;
     // A leader's last messages, and its answer to who asked for the removal, still go out.
     this.#ticksLeft = Math.min(this.#ticksLeft, 2 * settings.heartbeatTicks);
+  }
+
+  #setPeers(): void {
+    this.#transport.setPeers(
+      this.#peers.at(
+        this.#applier.applied,
+        this.#node.status(),
+        this.#parts.replicated.members,
+      ),
+    );
   }
 
   /** Whether this node is in the membership, in whatever part. */
@@ -343,21 +361,6 @@ export class Driver<Event> implements TransportEvents {
       Code.FailedPrecondition,
       `Cannot go on: node ${this.#parts.store.identity.nodeId} was removed from the cluster; wipe its data directory and let it join under a new id`,
     );
-  }
-
-  /** The other members, and where they are. */
-  #peers(): ReadonlyMap<number, string> {
-    const { members } = this.#parts.replicated;
-    const { id: own, voters, votersOutgoing, learners, learnersNext } = this
-      .#node.status();
-    const ids = [...voters, ...votersOutgoing, ...learners, ...learnersNext];
-    // A node that joins does not know the membership yet, but whom it was told to answer.
-    const known = ids.length > 0 ? ids : members.list().map(({ id }) => id);
-    const peers = new Map<number, string>();
-    for (const id of known) {
-      if (id !== own) peers.set(id, members.get(id)?.address ?? "");
-    }
-    return peers;
   }
 
   #armTick(): () => void {

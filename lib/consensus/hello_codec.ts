@@ -20,6 +20,8 @@ export function encodeHello(hello: Hello): Uint8Array {
     lastIndex: BigInt(hello.lastIndex),
     lastTerm: BigInt(hello.lastTerm),
     term: BigInt(hello.term),
+    address: hello.address,
+    memberAt: BigInt(hello.memberAt),
   });
 }
 
@@ -33,7 +35,8 @@ export function decodeHello(bytes: Uint8Array): Hello {
       | "stream"
       | "lastIndex"
       | "lastTerm"
-      | "term",
+      | "term"
+      | "memberAt",
   ): number => exactNumber(`hello.${field}`, hello[field]);
   return {
     version: hello.version,
@@ -44,5 +47,7 @@ export function decodeHello(bytes: Uint8Array): Hello {
     lastIndex: exact("lastIndex"),
     lastTerm: exact("lastTerm"),
     term: exact("term"),
+    address: hello.address,
+    memberAt: exact("memberAt"),
   };
 }

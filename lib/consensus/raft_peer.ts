@@ -39,10 +39,12 @@ export class RaftPeer<Event> implements RaftPeerPort {
       lastIndex,
       lastTerm: view.term(lastIndex),
       term: view.initialState().hardState.term,
+      ...this.#membership(identity.nodeId),
     };
   }
 
-  admit({ nodeId, lastIndex, term }: Hello, claims: boolean): void {
+  admit(hello: Hello, claims: boolean): void {
+    const { nodeId, lastIndex, term, address, memberAt } = hello;
     const { members } = this.#replicated;
     const member = members.get(nodeId);
     if (member?.removed) {
@@ -51,8 +53,10 @@ export class RaftPeer<Event> implements RaftPeerPort {
         `Cannot talk to node ${nodeId}: it was removed; wipe its data directory and let it join under a new id`,
       );
     }
+    // It may have become a member by a change that this node has yet to apply.
+    const later = address !== "" && memberAt > this.#driver.applied;
     // Who is no member yet of a node that itself has still to learn the members is heard.
-    if (member === undefined && members.list().length > 0) {
+    if (member === undefined && members.list().length > 0 && !later) {
       throw new ConveyorError(
         Code.NotFound,
         `Cannot talk to node ${nodeId}: it is no member of the cluster`,
@@ -67,6 +71,7 @@ export class RaftPeer<Event> implements RaftPeerPort {
         `Cannot talk to node ${nodeId}: its durable log ends at ${lastIndex} and it has acknowledged ${known}; wipe its data directory and let it join under a new id`,
       );
     }
+    if (later) this.#driver.learnPeer(nodeId, address, memberAt);
   }
 
   receive(messages: readonly Message[]): boolean {
@@ -79,5 +84,12 @@ export class RaftPeer<Event> implements RaftPeerPort {
 
   snapshotReceived(message: Message): void {
     this.#driver.receive([message]);
+  }
+
+  #membership(own: number): Pick<Hello, "address" | "memberAt"> {
+    const member = this.#replicated.members.get(own);
+    return member === undefined || member.removed
+      ? { address: "", memberAt: 0 }
+      : { address: member.address, memberAt: this.#driver.applied };
   }
 }

@@ -72,6 +72,10 @@ export interface Hello extends NodeIdentity {
   readonly lastIndex: number;
   readonly lastTerm: number;
   readonly term: number;
+  /** Where it is dialled, as of the log up to `memberAt`; empty when it is no member there. */
+  readonly address: string;
+  /** Index up to which it has applied the log and is a member; 0 when it is none. */
+  readonly memberAt: number;
 }
 
 /** What a node says of itself; the rest of a Hello is the transport's. */

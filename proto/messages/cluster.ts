@@ -155,6 +155,16 @@ export interface Hello {
   lastTerm: bigint;
   /** The sender's durable term. */
   term: bigint;
+  /**
+   * Where the sender is dialled, as of member_at: a receiver that is behind may
+   * not know it yet, or only an earlier address.
+   */
+  address: string;
+  /**
+   * Index up to which the sender has applied the log and is a member by it; 0
+   * when it is none.
+   */
+  memberAt: bigint;
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * Three nodes whose Raft messages travel over real sockets: they elect, replicate, and go on when the
- * leader is gone; one that was away for long gets a snapshot. Without leak checks, for the reason
+ * leader is gone; one that was away for long gets a snapshot, also from a leader that it has never
+ * heard of. Without leak checks, for the reason
  * that grpc_transport_faults_test.ts gives.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -68,23 +69,26 @@ class Node implements AsyncDisposable {
     this.url = `http://${await this.#server.listen(address)}`;
   }
 
+  /** Starts it as one of the first three, or as one that joins them. */
   async start(members: readonly Member[]): Promise<void> {
+    const first = {
+      confState: {
+        voters: ids,
+        votersOutgoing: [],
+        learners: [],
+        learnersNext: [],
+        autoLeave: false,
+      },
+      chunks: new Replicated(new ListMachine(), members).snapshot(),
+    };
     this.#store = await MemoryStore.open(
       { clusterId: "test", nodeId: this.id },
-      {
-        confState: {
-          voters: ids,
-          votersOutgoing: [],
-          learners: [],
-          learnersNext: [],
-          autoLeave: false,
-        },
-        chunks: new Replicated(new ListMachine(), members).snapshot(),
-      },
+      ids.includes(this.id) ? first : undefined,
       this.disk,
     );
     this.running = await MetadataNode.start({
       store: this.#store,
+      members,
       machine: this.machine,
       connect: (events) =>
         new GrpcTransport(this.#gate, events, { peerDeadMs: 300 }),
@@ -156,5 +160,45 @@ Deno.test({
     assertEquals([...back.machine.list].sort(), [...written, ...more].sort());
     assertEquals(back.machine.list, second.machine.list);
     assert(back.snapshots > 0);
+  },
+});
+
+Deno.test({
+  name: "a node that was away while another joined follows it when it leads",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const nodes = [...ids, 4].map((id) => new Node(id));
+    await Promise.all(nodes.map((node) => node.listen()));
+    const members = nodes.map(({ id, url }) => ({
+      id,
+      address: url,
+      removed: false,
+    }));
+    const old = nodes.slice(0, 3);
+    const joining = nodes[3]!;
+    await using stack = new AsyncDisposableStack();
+    for (const node of old) await node.start(members.slice(0, 3));
+    await joining.start(members);
+    const leader = await leaderOf(old);
+    const away = old.find((node) => node !== leader)!;
+    for (const node of nodes) if (node !== away) stack.use(node);
+    await away[Symbol.asyncDispose]();
+
+    const { metadata } = leader.running;
+    const nodeId = joining.id;
+    for (const type of ["addLearner", "addNode"] as const) {
+      await metadata.changeMembership([{ type, nodeId }], joining.url);
+    }
+    await metadata.propose(command("before"));
+    await until(() => joining.machine.list.length === 1);
+    assert(await metadata.transferLeader(nodeId, 5_000));
+    await leaderOf([joining]);
+
+    const back = stack.use(new Node(away.id, away.disk));
+    await back.listen(new URL(away.url).host);
+    await back.start(members.slice(0, 3));
+    await until(() => back.machine.list.length === 1);
+    assertEquals(back.running.metadata.role.lead, nodeId);
   },
 });

@@ -12,6 +12,8 @@ const standing: NodeStanding = {
   lastIndex: 40,
   lastTerm: 5,
   term: 6,
+  address: "http://there:1",
+  memberAt: 30,
 };
 
 function gateOf(admit: (hello: Hello) => void = () => {}): PeerGate {
@@ -27,7 +29,8 @@ function refusal(code: Code, call: () => unknown): string {
 Deno.test("hello() numbers the streams, and tells of the log on those of messages alone", () => {
   const gate = gateOf();
   const claim = { lastIndex: 40, lastTerm: 5, term: 6 };
-  const own = { nodeId: 2, incarnation: 3 };
+  const { address, memberAt } = standing;
+  const own = { nodeId: 2, incarnation: 3, address, memberAt };
   assertEquals(gate.hello("messages"), helloOf(1, { ...own, ...claim }));
   assertEquals(gate.hello("snapshot"), helloOf(2, own));
   assertEquals(gate.hello("messages"), helloOf(3, { ...own, ...claim }));

@@ -52,7 +52,7 @@ Deno.test("RaftPeer admit() refuses who is no member, and who was removed", asyn
   await using cluster = await MetadataCluster.start(3, () => new ListMachine());
   const { leader, hello } = await acknowledged(cluster);
   const { peer } = cluster.node(leader);
-  const stranger = { ...hello, nodeId: 9 };
+  const stranger = { ...hello, nodeId: 9, memberAt: 0, address: "" };
   assertEquals(refused(() => peer.admit(stranger, true)), Code.NotFound);
   await cluster.metadata(leader).changeMembership([
     { type: "removeNode", nodeId: hello.nodeId },
@@ -61,4 +61,34 @@ Deno.test("RaftPeer admit() refuses who is no member, and who was removed", asyn
     refused(() => peer.admit(hello, true)),
     Code.FailedPrecondition,
   );
+});
+
+Deno.test("RaftPeer admit() lets in who became a member behind what this node has applied", async () => {
+  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  const { leader, hello } = await acknowledged(cluster);
+  const { peer } = cluster.node(leader);
+  const { appliedIndex } = cluster.metadata(leader);
+  const later = {
+    ...hello,
+    nodeId: 9,
+    address: "http://node-9:1",
+    memberAt: appliedIndex + 1,
+  };
+  peer.admit(later, true);
+  // Where this node knows the log, it knows the members.
+  const now = { ...later, memberAt: appliedIndex };
+  assertEquals(refused(() => peer.admit(now, true)), Code.NotFound);
+  const nowhere = { ...later, address: "" };
+  assertEquals(refused(() => peer.admit(nowhere, true)), Code.NotFound);
+});
+
+Deno.test("RaftPeer standing() says where the node is dialled as long as it is a member", async () => {
+  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  const { leader, hello } = await acknowledged(cluster);
+  assertEquals(hello.address, `http://node-${hello.nodeId}:1`);
+  await cluster.metadata(leader).changeMembership([
+    { type: "removeNode", nodeId: leader },
+  ]);
+  const { address, memberAt } = cluster.node(leader).peer.standing();
+  assertEquals([address, memberAt], ["", 0]);
 });
