@@ -9,7 +9,7 @@ import { simulate } from "./simulation.ts";
 configureLog({ level: "CRITICAL" });
 
 const seeds = 30;
-const events = 4_000;
+const events = 3_000;
 
 Deno.test("simulate() finds nothing wrong with the cluster, whatever goes wrong around it", async () => {
   const first = Number(
