@@ -382,8 +382,9 @@ export const doubtfulTriesMax = 10;
 export const pendingRecordsMax = 10_000;
 /** Time after which pending records are flushed. */
 export const flushMs = 200;
-/** Dead letters that wait to be stored; above it the stage waits. */
+/** Dead letters that wait to be stored, and their bytes; above either the stage waits. */
 export const lettersWaitingMax = 1_000;
+export const letterBytesWaitingMax = 16 * 1024 * 1024;
 /** Dead letters, and their bytes, that are stored at a time. */
 export const lettersAtOnceMax = 500;
 export const letterBytesAtOnce = 4 * 1024 * 1024;

@@ -91,12 +91,7 @@ export class Flow implements AsyncDisposable {
 
   /** Opens a stream of a source. Unavailable once the flow drains. */
   openSource(listener: SourceListener): SourceSession {
-    if (this.#draining) {
-      throw new ConveyorError(
-        Code.Unavailable,
-        "Cannot open source: the router is stopping",
-      );
-    }
+    if (this.#draining) throw stopping("open source");
     const session = new SourceSession(this.#host, listener);
     this.#sessions.add(session);
     return session;
@@ -166,8 +161,9 @@ export class Flow implements AsyncDisposable {
     source && this.#sources.known(source, partition)?.raise(offset);
   }
 
-  /** Sends a dead letter through again; resolves with what became of it. */
+  /** Sends a dead letter through again; resolves with what became of it. Unavailable once the flow drains. */
   replay(replay: Replay): Promise<ReplayOutcome> {
+    if (this.#draining) return Promise.reject(stopping("replay dead letter"));
     return this.#replayer.replay(replay);
   }
 
@@ -186,6 +182,7 @@ export class Flow implements AsyncDisposable {
     this.#cancelTick();
     for (const session of this.#sessions) session.close();
     this.#pipelines.close();
+    this.#replayer.close();
     this.#committer.close();
     return Promise.resolve();
   }
@@ -231,4 +228,11 @@ export class Flow implements AsyncDisposable {
       this.#cancelTick = this.#tickLater();
     });
   }
+}
+
+function stopping(what: string): ConveyorError {
+  return new ConveyorError(
+    Code.Unavailable,
+    `Cannot ${what}: the router is stopping`,
+  );
 }

@@ -52,6 +52,7 @@ export class Lane<Kind extends ServedKind> {
   #cancelTimer: (() => void) | undefined;
   /** Whether the pause is for lack of the service: then it may end earlier. */
   #waitsForService = false;
+  #pumping = false;
   #closed = false;
 
   constructor(
@@ -72,8 +73,11 @@ export class Lane<Kind extends ServedKind> {
 
   /** Goes on if it can. */
   pump(): void {
-    if (this.#closed) return;
+    // What a step brings about may lead back to here: the loop looks again after each.
+    if (this.#closed || this.#pumping) return;
+    this.#pumping = true;
     while (this.#state === State.Idle && this.#hasChunk()) this.#send();
+    this.#pumping = false;
   }
 
   /** The service may be there again. */
@@ -194,7 +198,7 @@ export class Lane<Kind extends ServedKind> {
       this.#stage.counters.callMs += ms;
     }
     this.#chunks.pop();
-    this.#judge(false);
+    this.#judge(undefined);
     this.#goOn();
   }
 
@@ -211,7 +215,7 @@ export class Lane<Kind extends ServedKind> {
         this.#service.ended(instance);
         this.#chunks.pop();
         this.#work.fail(positions[0]!, Standing.Failed, failure);
-        this.#judge(decision.inDoubt);
+        this.#judge(decision.inDoubt ? instance : undefined);
         return this.#goOn();
       case "wait":
         this.#service.failed(instance, failure);
@@ -222,8 +226,8 @@ export class Lane<Kind extends ServedKind> {
     }
   }
 
-  /** Decides what becomes of the records that have failed. */
-  #judge(inDoubt: boolean): void {
+  /** Decides what becomes of the records that have failed; it may be the fault of `suspect` instead. */
+  #judge(suspect: ServiceInstance<Kind> | undefined): void {
     const work = this.#work;
     if (work.failures.size === 0) return;
     const { settings, run } = this.#stage;
@@ -238,9 +242,12 @@ export class Lane<Kind extends ServedKind> {
       work.attempts[position] = attempts;
       const hopeless = work.standings[position] === Standing.Hopeless ||
         attempts >= settings.retry.maxAttempts;
-      if (hopeless && !(inDoubt && !this.#stage.giveUps.decide())) {
-        this.#toDeadLetters(position, failure);
-        continue;
+      if (hopeless) {
+        if (suspect === undefined || this.#stage.giveUps.decide()) {
+          this.#toDeadLetters(position, failure);
+          continue;
+        }
+        this.#service.failed(suspect, failure);
       }
       work.standings[position] = Standing.Open;
       again.push(position);

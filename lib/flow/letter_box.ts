@@ -10,6 +10,7 @@ import { asConveyorError } from "../errors.ts";
 import { codeName } from "../delivery/failure.ts";
 import {
   letterBytesAtOnce,
+  letterBytesWaitingMax,
   lettersAtOnceMax,
   lettersWaitingMax,
 } from "../limits.ts";
@@ -30,6 +31,7 @@ interface Waiting {
 export class LetterBox {
   readonly #stage: StageRun;
   #waiting: Waiting[] = [];
+  #bytes = 0;
   #putting = false;
   #failures = 0;
   #trouble: Failure | undefined;
@@ -47,7 +49,8 @@ export class LetterBox {
 
   /** Whether the stage must wait. */
   get blocks(): boolean {
-    return this.#failures > 0 || this.#waiting.length >= lettersWaitingMax;
+    return this.#failures > 0 || this.#waiting.length >= lettersWaitingMax ||
+      this.#bytes >= letterBytesWaitingMax;
   }
 
   /** Why letters are not taken; undefined while they are. */
@@ -70,10 +73,13 @@ export class LetterBox {
     counters.deadLettered++;
     if (replay !== undefined) replay.failure = failure;
     const { bytes, starts, ends } = load.view;
+    const record = bytes.slice(starts[i], ends[i]);
+    this.#bytes += record.length;
+    run.context.buffer.addDerived(record.length);
     this.#waiting.push({
       slot,
       letter: {
-        record: bytes.slice(starts[i], ends[i]),
+        record,
         pipelineId: run.pipeline.id,
         stageId: settings.id,
         errorCode: failure.code,
@@ -91,6 +97,7 @@ export class LetterBox {
   /** Gives up the letters that wait. */
   giveUp(each: (slot: number) => void): void {
     this.close();
+    this.#letGo(this.#waiting);
     for (const { slot } of this.#waiting.splice(0)) each(slot);
   }
 
@@ -129,6 +136,7 @@ export class LetterBox {
     this.#putting = false;
     if (this.#closed) return;
     const { run } = this.#stage;
+    this.#letGo(batch);
     this.#waiting = this.#waiting.slice(batch.length);
     this.#failures = 0;
     this.#trouble = undefined;
@@ -137,6 +145,14 @@ export class LetterBox {
     this.#put();
     this.#stage.wake();
     run.context.tell();
+  }
+
+  #letGo(letters: readonly Waiting[]): void {
+    const { buffer } = this.#stage.run.context;
+    for (const { letter: { record } } of letters) {
+      this.#bytes -= record.length;
+      buffer.removeDerived(record.length);
+    }
   }
 
   #refused(thrown: unknown): void {

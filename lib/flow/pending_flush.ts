@@ -1,16 +1,22 @@
 /**
  * Records that a sink has taken but not made durable: they are settled when a flush goes well. One
  * flush covers what gathered in a short time. When it fails, or the instance may have lost what it
- * held, the records are written again.
+ * held, the records are written again: after a pause, which grows as long as no flush goes well.
  */
 import type { Load } from "../delivery/load.ts";
 import type { ServiceInstance } from "../delivery/ports.ts";
-import { Standing, type Work } from "../delivery/work.ts";
+import { backoffMs } from "../delivery/retry.ts";
+import { type Failure, Standing, type Work } from "../delivery/work.ts";
 import { asConveyorError } from "../errors.ts";
 import { codeName } from "../delivery/failure.ts";
 import { flushMs, pendingRecordsMax } from "../limits.ts";
 import type { StageRun } from "./stage_run.ts";
 import type { StageService } from "./stage_service.ts";
+
+const notDurable = {
+  code: "UNKNOWN",
+  message: "the sink did not make durable what it had pending",
+};
 
 /** Records of one load that are pending. */
 interface Pending {
@@ -33,6 +39,10 @@ export class PendingFlush {
   #flushing: readonly Group[] = [];
   #count = 0;
   #cancelTimer: (() => void) | undefined;
+  /** Flushes that failed in a row, why the last one did, and the pause after it. */
+  #failures = 0;
+  #trouble: Failure | undefined;
+  #cancelPause: (() => void) | undefined;
   #closed = false;
 
   constructor(stage: StageRun, service: StageService<"sink">) {
@@ -47,7 +57,12 @@ export class PendingFlush {
 
   /** Whether the stage must wait for a flush. */
   get blocks(): boolean {
-    return this.#count >= pendingRecordsMax;
+    return this.#cancelPause !== undefined || this.#count >= pendingRecordsMax;
+  }
+
+  /** Why records are written again; undefined while flushes go well. */
+  get trouble(): Failure | undefined {
+    return this.#trouble;
   }
 
   /** The records in those of the positions that are done are pending in `instance`. */
@@ -102,6 +117,8 @@ export class PendingFlush {
     this.#closed = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
   }
 
   #wait(): void {
@@ -126,31 +143,46 @@ export class PendingFlush {
   #flushGroup(group: Group): void {
     const { settings, run } = this.#stage;
     const { port } = group.instance;
-    if (port.incarnation !== group.incarnation) {
-      return this.#ended(group, false);
-    }
+    const isSame = (): boolean => port.incarnation === group.incarnation;
+    if (!isSame()) return this.#ended(group, false);
     port.flush(settings.selector.serviceName, {
       records: group.pending.reduce((n, { indexes }) => n + indexes.length, 0),
       timeoutMs: settings.retry.attemptTimeoutMs,
       signal: run.signal,
-    }).then(
-      (durable) =>
-        this.#ended(group, durable && port.incarnation === group.incarnation),
-      (error) => {
-        const { code, message } = asConveyorError(error);
-        if (!this.#closed) {
-          this.#service.failed(group.instance, {
-            code: codeName(code),
-            message,
-          });
-        }
-        this.#ended(group, false);
+    }).then((durable) => {
+      if (this.#closed) return;
+      if (!durable) this.#failed(notDurable);
+      else {
+        this.#failures = 0;
+        this.#trouble = undefined;
+      }
+      this.#ended(group, durable && isSame());
+    }, (error) => {
+      if (this.#closed) return;
+      const { code, message } = asConveyorError(error);
+      const failure = { code: codeName(code), message };
+      this.#service.failed(group.instance, failure);
+      this.#failed(failure);
+      this.#ended(group, false);
+    });
+  }
+
+  #failed(failure: Failure): void {
+    const { settings, run: { context } } = this.#stage;
+    const { scheduler, random } = context.ports;
+    this.#failures++;
+    this.#trouble = failure;
+    this.#cancelPause?.();
+    this.#cancelPause = scheduler.after(
+      backoffMs(settings.retry, this.#failures, random),
+      () => {
+        this.#cancelPause = undefined;
+        this.#stage.wake();
       },
     );
   }
 
   #ended(group: Group, durable: boolean): void {
-    if (this.#closed) return;
     this.#flushing = this.#flushing.filter((other) => other !== group);
     const { run } = this.#stage;
     if (durable) {

@@ -89,6 +89,13 @@ export class Replayer implements BatchSender {
     });
   }
 
+  /** Nobody will tell what became of the letters under way: they are given up. */
+  close(): void {
+    for (const { resolve } of this.#under.values()) {
+      resolve({ kind: "given_up" });
+    }
+  }
+
   batchTold(intake: Intake): void {
     const { slot, history, resolve } = this.#under.get(intake)!;
     this.#under.delete(intake);

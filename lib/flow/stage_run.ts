@@ -94,7 +94,8 @@ export class StageRun {
 
   /** Why the stage waits; undefined while it does not. */
   get trouble(): Failure | undefined {
-    return this.letters.trouble ?? this.service?.trouble;
+    return this.letters.trouble ?? this.service?.trouble ??
+      this.pending?.trouble;
   }
 
   /** Records come, each with a branch here. */

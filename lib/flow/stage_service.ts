@@ -27,6 +27,8 @@ export class StageService<Kind extends ServedKind> {
   /** How often in a row there was no instance, and until when not to look again. */
   #timesNone = 0;
   #noneUntilMs = 0;
+  /** Failures since the last success of any instance. */
+  #failures = 0;
   #trouble: Failure | undefined;
 
   constructor(
@@ -50,11 +52,8 @@ export class StageService<Kind extends ServedKind> {
 
   /** Whether the service counts as not available. */
   get unavailable(): boolean {
-    if (this.#timesNone >= unavailableAfterFailures) return true;
-    if (this.#breakers.size === 0) return false;
-    return [...this.#breakers.values()].some(({ failures }) =>
-      failures >= unavailableAfterFailures
-    );
+    return this.#timesNone >= unavailableAfterFailures ||
+      this.#failures >= unavailableAfterFailures;
   }
 
   /** An instance for records with this hash. */
@@ -112,7 +111,7 @@ export class StageService<Kind extends ServedKind> {
 
   /** A call was answered. */
   succeeded({ id }: ServiceInstance<Kind>): void {
-    this.#timesNone = 0;
+    this.#timesNone = this.#failures = 0;
     this.#trouble = undefined;
     if (this.#breakers.delete(id)) this.#whenChanged();
   }
@@ -126,7 +125,10 @@ export class StageService<Kind extends ServedKind> {
       this.#breakers.set(id, breaker);
       if (this.#breakers.size > breakersKeptMax) this.#forgetOldest();
     }
+    const { failures } = breaker;
     breaker.failed(clock.monotonicMs(), random);
+    // Calls that fail together are one failure.
+    if (breaker.failures > failures) this.#failures++;
     this.#trouble = failure;
     this.#whenChanged();
   }
