@@ -52,6 +52,17 @@ export const recordsAtOnceMax = 10_000;
 /** Records in one pulled batch, where the puller states no bound. */
 export const pullBatchRecords = 500;
 
+/** Partitions of one source that nodes share between them; a source that has more is refused. */
+export const pullPartitionsMax = 256;
+/** Serialized acks in one call to a source that is pulled from; more follow in the next. */
+export const pullAckBytes = 1024 * 1024;
+/** Pause before a source is pulled from anew: first, and largest. */
+export const pullBackoffMs = 200;
+export const pullBackoffMsMax = 5_000;
+/** Time in which changes gather before a node looks anew what it is to pull. */
+export const pullLookMs = 20;
+/** What was read of a pull that is over is acknowledged if it settles within this. */
+export const pullLeaveMs = 10_000;
 /** Bytes of payload gathered into one pulled batch; a single larger record goes alone. */
 export const pullBatchBytes = 4 * 1024 * 1024;
 
@@ -328,6 +339,11 @@ export const sidecarsMax = 100_000;
 export const sidecarServicesMax = 256;
 /** Nodes of the router; one more is ResourceExhausted. */
 export const routerNodesMax = 1_000;
+
+/** A node that is not heard of for so long pulls nothing any more, and others do. */
+export const nodeLeaseMs = 3_000;
+/** A node that leaves waits so long until the others know. */
+export const nodeLeaveMs = 1_000;
 
 /** A client that closes waits so long for its connection to end. */
 export const sessionEndTimeoutMs = 100;

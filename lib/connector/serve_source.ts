@@ -16,6 +16,7 @@ import type {
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import {
+  integerOption,
   optionalFunctions,
   requiredFunction,
   requiredObject,
@@ -23,9 +24,12 @@ import {
 import {
   pullBatchBytes,
   pullBatchRecords,
+  pullPartitionsMax,
   recordsInFlightMax,
 } from "../limits.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
+import { partitionsLabel } from "../state/pull_shares.ts";
+import type { RegisterOptions } from "./registration.ts";
 import {
   type Connector,
   type ConnectorOptions,
@@ -43,6 +47,8 @@ export interface PullStart {
   readonly sourceId: string;
   /** Next sequence number by partition; a partition that is not in it starts at its beginning. */
   readonly positions: ReadonlyMap<number, bigint>;
+  /** The partitions that are wanted; empty: all. Records of others are left out. */
+  readonly partitions: ReadonlySet<number>;
   /** Aborts when the puller goes away. */
   readonly signal: AbortSignal;
 }
@@ -58,6 +64,11 @@ export interface SourceHandlers {
   readonly pull: SourceFunction;
   /** Told what became of records. @default nothing is done */
   readonly acknowledge?: (acks: readonly RecordAck[]) => void | Promise<void>;
+  /**
+   * Partitions that it has, from 0, when the nodes of a router are to share them: each is then pulled
+   * by a call of its own. @default one node pulls all
+   */
+  readonly partitions?: number;
   /** How far the source is in event time. @default none is stated */
   readonly watermarks?: () => readonly MessageInit<Watermark>[];
 }
@@ -91,7 +102,34 @@ export async function serveSource(
     : requiredObject("source", source);
   requiredFunction("source.pull", handlers.pull);
   optionalFunctions("source", handlers, "acknowledge", "watermarks");
-  return await serveHandlers(service, handlersOf(handlers), options);
+  return await serveHandlers(service, handlersOf(handlers), {
+    ...options,
+    ...options.register &&
+      { register: pulledFrom(options.register, handlers.partitions) },
+  });
+}
+
+/** A source that registers says that it is to be pulled from. */
+function pulledFrom(
+  register: RegisterOptions,
+  partitions: number | undefined,
+): RegisterOptions {
+  const { service, metadata } = requiredObject("register", register);
+  const capabilities = new Set([...service?.capabilities ?? [], "pull"]);
+  if (partitions !== undefined) {
+    integerOption("source.partitions", partitions, 1, 1, pullPartitionsMax);
+  }
+  return {
+    ...register,
+    service: { ...service, capabilities: [...capabilities] },
+    metadata: {
+      ...metadata,
+      labels: {
+        ...metadata?.labels,
+        ...partitions && { [partitionsLabel]: `${partitions}` },
+      },
+    },
+  };
 }
 
 function handlersOf(source: SourceHandlers): Handlers<SourceServiceMethods> {
@@ -137,6 +175,7 @@ async function* pullBatches(
   const positions = new Map(
     start.map(({ partition, nextSequence }) => [partition, nextSequence]),
   );
+  const partitions = new Set(request.partitions);
   const batchRecords = request.maxBatchRecords || pullBatchRecords;
   let batches = 0;
   try {
@@ -144,12 +183,13 @@ async function* pullBatches(
     let bytes = 0;
     for await (
       const record of inReach(
-        source.pull({ sourceId, positions, signal }),
+        source.pull({ sourceId, positions, partitions, signal }),
         signal,
       )
     ) {
       if (record !== pause) {
         requireSourceId(record);
+        if (!isWanted(partitions, record)) continue;
         records.push(record);
         bytes += record.payload?.length ?? 0;
       }
@@ -177,6 +217,13 @@ function requireSourceId(record: MessageInit<Record> | null): void {
     Code.Internal,
     "Cannot send a record that the source gave without id.sourceId",
   );
+}
+
+function isWanted(
+  partitions: ReadonlySet<number>,
+  { id }: MessageInit<Record>,
+): boolean {
+  return partitions.size === 0 || partitions.has(id?.partition ?? 0);
 }
 
 /** Stands between records where the source has to be waited for: what is gathered may leave. */

@@ -23,6 +23,8 @@ export interface AdmissionInputs {
   readonly sources: Sources;
   readonly draining: boolean;
   readonly takersOf: (source: Source) => readonly Taker[];
+  /** Whether the router asked for the batch. */
+  readonly pulled: boolean;
   /** Records of the batch for which there is credit: the first ones. */
   readonly credit: number;
   /** Bytes of the batch. */
@@ -111,6 +113,8 @@ function admitOne(
       turn.refusal || Rejection.TooManyPartitions,
     );
   }
+  // What is not taken is asked for again, from the offset on: it must not pass that in the meantime.
+  if (inputs.pulled) window.refusedUntilMs = Infinity;
   const low = ids.sequenceLows[place]!;
   const high = ids.sequenceHighs[place]!;
   const refusal = turn.refusal ||

@@ -21,6 +21,7 @@ import { OffsetCommitter } from "./offset_committer.ts";
 import { Pipelines } from "./pipelines.ts";
 import { type Replay, Replayer, type ReplayOutcome } from "./replayer.ts";
 import {
+  type PulledSource,
   type SessionHost,
   type SourceListener,
   SourceSession,
@@ -89,10 +90,10 @@ export class Flow implements AsyncDisposable {
     return this.#context.tracker.settled;
   }
 
-  /** Opens a stream of a source. Unavailable once the flow drains. */
-  openSource(listener: SourceListener): SourceSession {
+  /** Opens a stream of a source, or of one that is pulled from. Unavailable once the flow drains. */
+  openSource(listener: SourceListener, pulled?: PulledSource): SourceSession {
     if (this.#draining) throw stopping("open source");
-    const session = new SourceSession(this.#host, listener);
+    const session = new SourceSession(this.#host, listener, pulled);
     this.#sessions.add(session);
     return session;
   }

@@ -31,6 +31,13 @@ export interface SourceListener {
   readable(): void;
 }
 
+/** A source that the router itself asks for records: it needs no credit, and gets none. */
+export interface PulledSource {
+  readonly sourceId: string;
+  /** The largest batch that is to be expected. */
+  readonly batchRecords: number;
+}
+
 /** What a session asks of the flow. */
 export interface SessionHost {
   readonly context: FlowContext;
@@ -48,6 +55,7 @@ export interface SessionHost {
 export class SourceSession implements BatchSender {
   readonly #host: SessionHost;
   readonly #listener: SourceListener;
+  readonly #pulled: boolean;
   readonly #credits: Credits = new Credits();
   /** The source whose records came last. */
   #source: Source | undefined;
@@ -58,9 +66,18 @@ export class SourceSession implements BatchSender {
   #waitsToRead = false;
   #closed = false;
 
-  constructor(host: SessionHost, listener: SourceListener) {
+  constructor(
+    host: SessionHost,
+    listener: SourceListener,
+    pulled?: PulledSource,
+  ) {
     this.#host = host;
     this.#listener = listener;
+    this.#pulled = pulled !== undefined;
+    if (pulled) {
+      this.#source = host.sources.get(pulled.sourceId);
+      this.#largestRecords = pulled.batchRecords;
+    }
     this.#grant();
   }
 
@@ -100,7 +117,10 @@ export class SourceSession implements BatchSender {
         sources,
         draining,
         takersOf,
-        credit: this.#spend(intake.count, view.ids.sourceIds[0], nowMs),
+        pulled: this.#pulled,
+        credit: this.#pulled
+          ? intake.count
+          : this.#spend(intake.count, view.ids.sourceIds[0], nowMs),
         bytes: end - start,
       },
       intake,
@@ -178,7 +198,7 @@ export class SourceSession implements BatchSender {
 
   #grant(): void {
     const { context, draining } = this.#host;
-    if (draining) return;
+    if (draining || this.#pulled) return;
     const { options, buffer, ports: { clock } } = context;
     const nowMs = clock.monotonicMs();
     const records = grantNow({

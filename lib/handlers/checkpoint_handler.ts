@@ -25,6 +25,7 @@ import { GlobalWatermark } from "./global_watermark.ts";
 import {
   commitOffsets,
   type OffsetCommit,
+  type OffsetOutcome,
   raiseWatermarks,
 } from "./offset_changes.ts";
 import { nameFrom, requestIdOf } from "./request_id.ts";
@@ -43,7 +44,7 @@ const sequenceMax = 2n ** 64n - 1n;
 /** The handlers of a node. */
 export class CheckpointHandler implements CheckpointHandlers {
   readonly #replicated: ReplicatedState;
-  readonly #offsets: Gatherer<OffsetCommit, boolean>;
+  readonly #offsets: Gatherer<OffsetCommit, OffsetOutcome>;
   readonly #watermarks: Gatherer<Watermark, boolean>;
   readonly #global: GlobalWatermark;
 
@@ -64,7 +65,8 @@ export class CheckpointHandler implements CheckpointHandlers {
   ) => {
     requiredString("source_id", sourceId);
     const commit = { sourceId, partition, offset };
-    return { success: await this.#offsets.add(commit, signal) };
+    const outcome = await this.#offsets.add(commit, signal);
+    return { success: outcome === "committed" };
   };
 
   getSourceOffset: CheckpointHandlers["getSourceOffset"] = async (

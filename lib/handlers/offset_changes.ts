@@ -9,28 +9,48 @@ export interface OffsetCommit {
   readonly offset: bigint;
 }
 
-/** Commits offsets of sources; whether each is the committed one now: false where a higher one was. */
+/**
+ * What became of an offset: it is the committed one, a higher one is, or the node that pulled up to it
+ * does not own the partition any more.
+ */
+export type OffsetOutcome = "committed" | "lower" | "fenced";
+
+/** What of the offsets a node pulled itself. */
+export interface PulledBy {
+  readonly nodeId: number;
+  /** The generation under which it pulls a source; 0: the source's records are pushed. */
+  readonly generationOf: (sourceId: string) => number;
+}
+
+/** Commits offsets of sources; what became of each. */
 export async function commitOffsets(
   replicated: ReplicatedState,
   commits: readonly OffsetCommit[],
-): Promise<readonly boolean[]> {
+  { nodeId, generationOf }: PulledBy = pushed,
+): Promise<readonly OffsetOutcome[]> {
   const places = Map.groupBy(commits.keys(), (at) => commits[at]!.sourceId);
   const sources = Array.from(places, ([sourceId, own]) => ({
     sourceId,
     partitions: own.map((at) => commits[at]!.partition),
     offsets: own.map((at) => commits[at]!.offset),
+    pullGeneration: generationOf(sourceId),
   }));
   const { offsets } = await replicated.change("commit offsets", {
-    commitOffsets: { sources },
+    commitOffsets: { sources, nodeId },
   });
   // The answer counts positions over all sources, in the order of the command.
   const inOrder = [...places.values()].flat();
-  const stands = commits.map(() => true);
+  const outcomes = commits.map((): OffsetOutcome => "committed");
   for (const position of offsets?.lower ?? []) {
-    stands[inOrder[position]!] = false;
+    outcomes[inOrder[position]!] = "lower";
   }
-  return stands;
+  for (const position of offsets?.fenced ?? []) {
+    outcomes[inOrder[position]!] = "fenced";
+  }
+  return outcomes;
 }
+
+const pushed: PulledBy = { nodeId: 0, generationOf: () => 0 };
 
 /** Raises watermarks; whether each is the known one now: false where a higher one was. */
 export async function raiseWatermarks(

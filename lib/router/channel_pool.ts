@@ -6,6 +6,7 @@ import { Channel } from "../../clients/channel.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
 import type { Method } from "../../proto/service.ts";
 import type { Endpoint } from "../../proto/messages/common.ts";
+import { within } from "../consensus/within.ts";
 import type { CallLimits } from "../delivery/ports.ts";
 import { Code, ConveyorError } from "../errors.ts";
 
@@ -43,6 +44,17 @@ export class ChannelPool implements AsyncDisposable {
       ...timeoutMs === undefined ? {} : { timeoutMs },
     });
     return message;
+  }
+
+  /** The answers of the service at `url`, in bytes, for as long as the call lasts. */
+  async *stream(
+    url: string,
+    method: Method<Uint8Array, Uint8Array, "server_stream">,
+    request: Uint8Array,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const channel = await within(this.#channel(url), signal);
+    yield* channel.stream(method, once(request), { signal });
   }
 
   /** A number that changes with each new connection to `url`, and is never the same again. */
@@ -102,6 +114,10 @@ export class ChannelPool implements AsyncDisposable {
     });
     return dialled;
   }
+}
+
+async function* once<T>(item: T): AsyncGenerator<T, void, void> {
+  yield await Promise.resolve(item);
 }
 
 /** Where an endpoint is dialled. */

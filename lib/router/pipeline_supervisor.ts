@@ -14,14 +14,18 @@ import type { CompiledPipeline } from "../routing/types.ts";
 import type { StateEvent } from "../state/types.ts";
 
 /** What runs pipelines. */
-export type PipelinesPort = Pick<
-  Flow,
-  | "setPipeline"
-  | "removePipeline"
-  | "giveUpPipeline"
-  | "servicesChanged"
-  | "offsetRaised"
->;
+export interface PipelinesPort extends
+  Pick<
+    Flow,
+    | "setPipeline"
+    | "removePipeline"
+    | "giveUpPipeline"
+    | "servicesChanged"
+    | "offsetRaised"
+  > {
+  /** Which sources are pulled, or by whom, may have changed. */
+  pullsChanged(): void;
+}
 
 /** The supervisor of one node. */
 export class PipelineSupervisor {
@@ -76,6 +80,7 @@ export class PipelineSupervisor {
     }
     this.#pipelines.servicesChanged();
     for (const pipeline of pipelines) this.#set(pipeline);
+    this.#pipelines.pullsChanged();
     return metadata.appliedIndex;
   }
 
@@ -85,13 +90,17 @@ export class PipelineSupervisor {
         if (event.change === "deleted") {
           this.#delete(event.pipeline.pipelineId);
         } else this.#set(event.pipeline);
-        return;
+        return this.#pipelines.pullsChanged();
       case "serviceAdded":
       case "serviceModified":
       case "serviceHealthChanged":
       case "serviceRemoved":
         this.#pipelines.servicesChanged();
-        return;
+        return this.#pipelines.pullsChanged();
+      case "pullOwnersChanged":
+      case "partitionsAssigned":
+      case "partitionsRevoked":
+        return this.#pipelines.pullsChanged();
       case "offsetsCommitted":
         return this.#raise(event);
       default:

@@ -15,7 +15,6 @@ import { asConveyorError, Code } from "../errors.ts";
 import { HttpServer } from "../dashboard/http_server.ts";
 import { Flow } from "../flow/flow.ts";
 import { joinRetryMs, serviceConnectTimeoutMs } from "../limits.ts";
-import { commitOffsets } from "../handlers/offset_changes.ts";
 import { log } from "../log.ts";
 import { ProcessMetrics } from "../metrics/process_metrics.ts";
 import { systemRandom } from "../random.ts";
@@ -33,6 +32,7 @@ import { FlowActivity } from "./flow_activity.ts";
 import { enter, getVote, type Membership, membershipOf } from "./membership.ts";
 import { PipelineSupervisor } from "./pipeline_supervisor.ts";
 import { PublicServices } from "./public_services.ts";
+import { PullSupervisor } from "./pull_supervisor.ts";
 import { isReachable, type ResolvedRouterOptions } from "./router_options.ts";
 import { StateDirectory } from "./service_directory.ts";
 import { SinkLetters } from "./sink_letters.ts";
@@ -54,6 +54,7 @@ export class RunningRouter {
   readonly #started: (() => Promise<void> | void)[] = [];
   #addresses: RouterAddresses | undefined;
   #flow: Flow | undefined;
+  #pulls: PullSupervisor | undefined;
   #services: PublicServices | undefined;
 
   private constructor(options: ResolvedRouterOptions) {
@@ -88,7 +89,8 @@ export class RunningRouter {
     this.#services?.drain();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#options.drainTimeoutMs);
-    await Promise.race([this.#flow?.drain(), late]);
+    const left = this.#pulls?.leave();
+    await Promise.race([Promise.all([this.#flow?.drain(), left]), late]);
     clearTimeout(timer);
     await this.#stopAll();
   }
@@ -112,10 +114,30 @@ export class RunningRouter {
     node.failed.then(fail);
     const replicated = new ReplicatedState(node.metadata, state);
     const leases = this.#startLeases(replicated, leader);
-    const directory = this.#openDirectory(state);
+    const channels = this.#openChannels();
+    const directory = new StateDirectory(
+      () => state.services,
+      channels,
+      systemRandom,
+    );
     const letters = await this.#openLetters(store, directory);
     const flow = this.#flow = this.#startFlow(replicated, directory, letters);
-    const activity = this.#startMetrics(flow, directory);
+    const { clusterId } = store.identity;
+    const pulls = this.#pulls = this.#own(
+      new PullSupervisor({
+        nodeId: this.#options.nodeId,
+        clusterId,
+        flow: this.#options.flow,
+        intake: flow,
+        channels,
+        replicated,
+        leases,
+        clock: systemClock,
+        scheduler: systemScheduler,
+      }),
+      (pulls) => pulls.close(),
+    );
+    const activity = this.#startMetrics(flow, pulls, directory);
     const services = this.#services = new PublicServices({
       replicated,
       leases,
@@ -131,11 +153,12 @@ export class RunningRouter {
     const raft = await this.#listenToPeers(peers, services);
     const http = await this.#listenToReaders(activity, node);
     await this.#becomeMember(node, signal);
-    this.#supervise(replicated, directory, flow);
+    this.#supervise(replicated, directory, flow, pulls);
     const server = this.#ownServer();
     services.addPublic(server);
     const grpc = await server.listen(this.#options.grpcAddr);
     this.#addresses = { grpc, raft, http };
+    pulls.start(grpc);
   }
 
   /** Resolves when the state of the node is whole: what it has by itself may be old. */
@@ -248,10 +271,9 @@ export class RunningRouter {
     return this.#own(leases, (leases) => leases.close());
   }
 
-  #openDirectory(state: State): StateDirectory {
+  #openChannels(): ChannelPool {
     const pool = new ChannelPool({ connectTimeoutMs: serviceConnectTimeoutMs });
-    this.#own(pool, (pool) => pool.close());
-    return new StateDirectory(() => state.services, pool, systemRandom);
+    return this.#own(pool, (pool) => pool.close());
   }
 
   async #openLetters(
@@ -278,9 +300,7 @@ export class RunningRouter {
       offsets: {
         committed: (sourceId, partition) =>
           state.offsets.get(sourceId, partition)?.offset,
-        commit: async (offsets) => {
-          await commitOffsets(replicated, offsets);
-        },
+        commit: (offsets) => this.#pulls!.commit(offsets),
       },
       clock: systemClock,
       scheduler: systemScheduler,
@@ -289,16 +309,24 @@ export class RunningRouter {
     return this.#own(flow, (flow) => flow.close());
   }
 
-  #startMetrics(flow: Flow, { underWay }: StateDirectory): FlowActivity {
+  #startMetrics(
+    flow: Flow,
+    pulls: PullSupervisor,
+    { underWay }: StateDirectory,
+  ): FlowActivity {
     const metrics = new ProcessMetrics(systemScheduler, systemClock);
     this.#own(metrics, (metrics) => metrics.close());
-    return new FlowActivity(flow, underWay, [() => metrics.metrics()]);
+    return new FlowActivity(flow, underWay, [
+      () => metrics.metrics(),
+      () => pulls.metrics(),
+    ]);
   }
 
   #supervise(
     replicated: ReplicatedState,
     directory: StateDirectory,
     flow: Flow,
+    pulls: PullSupervisor,
   ): void {
     const supervisor = new PipelineSupervisor(replicated, {
       setPipeline: (pipeline) => {
@@ -315,6 +343,7 @@ export class RunningRouter {
         flow.servicesChanged();
       },
       offsetRaised: (...offset) => flow.offsetRaised(...offset),
+      pullsChanged: () => pulls.changed(),
     });
     supervisor.start();
     this.#own(supervisor, (supervisor) => supervisor.close());

@@ -9,6 +9,7 @@ import {
   type LeaseRef,
 } from "../../proto/messages/state.ts";
 import { type CommandKind, decodeCommand } from "./command.ts";
+import { shareOf } from "./pull_shares.ts";
 import { done, refuse } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import type { AppliedAt, Outcome, StateEvent } from "./types.ts";
@@ -23,8 +24,15 @@ const reducers: {
   deletePipeline: ({ pipelines }, command) => pipelines.delete(command),
   setPipelineEnabled: ({ pipelines }, command, at) =>
     pipelines.setEnabled(command, at),
-  commitOffsets: ({ offsets, nodes }, command, at) =>
-    offsets.commit(command, at, (...claim) => nodes.owns(...claim)),
+  commitOffsets: ({ offsets, nodes, services }, command, at) =>
+    offsets.commit(
+      command,
+      at,
+      (nodeId, generation, sourceId, partition) => {
+        const share = shareOf(services.get(sourceId), partition);
+        return nodes.owns(nodeId, generation, sourceId, share);
+      },
+    ),
   registerService: ({ services }, command, at) =>
     services.register(command, at),
   deregisterService: ({ services }, command) => services.deregister(command),

@@ -10,6 +10,7 @@ import type {
   ServiceMetadata,
 } from "../../proto/messages/registry.ts";
 import type { Service } from "../../proto/messages/state.ts";
+import { badPullShares } from "./pull_shares.ts";
 import { badId, refuse } from "./rules.ts";
 import type { Refused, RegisteredService } from "./types.ts";
 
@@ -38,7 +39,8 @@ export function checkedService(
   const bad = badId("identity.service_id", identity.serviceId) ??
     badId("registration_id", service.registrationId) ??
     badLease(service.leaseTtlMs) ??
-    badEndpoint(service) ?? badSize("identity", service);
+    badEndpoint(service) ?? badPullShares(service.metadata) ??
+    badSize("identity", service);
   if (bad) return bad;
   return {
     ...service,

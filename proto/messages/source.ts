@@ -220,7 +220,8 @@ export interface PullRequest {
   consumerId: string;
   /**
    * Where to start, by partition; partitions not named start at the first
-   * record the source has.
+   * record the source has. What a pipeline puts out has no positions: there,
+   * what is not acknowledged is sent.
    */
   start: PartitionPosition[];
   /**
@@ -230,6 +231,8 @@ export interface PullRequest {
   maxInFlight: number;
   /** Largest number of records in one batch; 0: the server's default. */
   maxBatchRecords: number;
+  /** Only records of these partitions are wanted; none named: of all. */
+  partitions: number[];
 }
 
 /** Where to start in one partition. */

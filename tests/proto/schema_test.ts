@@ -108,6 +108,8 @@ Deno.test("schema adds nothing to the wire contract but what it leaves open", ()
     "conveyor.router.ReplayDeadLettersRequest",
     "conveyor.router.ReplayResult",
     "conveyor.router.ReplayStatus",
+    // The partitions that one node of several pulls.
+    "conveyor.source.PullRequest",
   ]);
 });
 

@@ -136,6 +136,26 @@ Deno.test("serveSource() hands acknowledgements to the source, and its watermark
   });
 });
 
+Deno.test("serveSource() tells which partitions are wanted, and sends no other", async () => {
+  let wanted: ReadonlySet<number> | undefined;
+  const source: SourceFunction = async function* ({ sourceId, partitions }) {
+    wanted = partitions;
+    for (let partition = 0; partition < 3; partition++) {
+      yield await Promise.resolve({ id: { sourceId, partition } });
+    }
+  };
+  await withSource(source, async (channel) => {
+    const batches = await Array.fromAsync(
+      pull(channel, { partitions: [0, 2] }),
+    );
+    assertEquals(wanted, new Set([0, 2]));
+    assertEquals(
+      batches.flatMap(({ records }) => records.map(({ id }) => id?.partition)),
+      [0, 2],
+    );
+  });
+});
+
 Deno.test("serveSource() answers Unimplemented to those who would push", async () => {
   await withSource(counting(1n), async (channel) => {
     await rejection(

@@ -5,6 +5,7 @@ import { Code } from "../../../lib/errors.ts";
 import {
   commitOffsets,
   type OffsetCommit,
+  type OffsetOutcome,
 } from "../../../lib/handlers/offset_changes.ts";
 import { idCharsMax } from "../../../lib/limits.ts";
 import { rejection } from "../../fixtures/rejection.ts";
@@ -14,7 +15,7 @@ const { signal } = new AbortController();
 
 function offsetGatherer(
   replicated: ReplicatedState,
-): Gatherer<OffsetCommit, boolean> {
+): Gatherer<OffsetCommit, OffsetOutcome> {
   return new Gatherer((commits) => commitOffsets(replicated, commits));
 }
 
@@ -22,21 +23,21 @@ Deno.test("add() tells each caller of its own change, whatever else goes in the 
   await using cluster = await StateCluster.start(1);
   const { replicated } = cluster.node(1);
   const gatherer = offsetGatherer(replicated);
-  const commits: [string, number, bigint, boolean][] = [
-    ["a", 0, 5n, true],
-    ["b", 0, 7n, true],
-    ["a", 0, 4n, false],
-    ["a", 1, 2n ** 64n - 1n, true],
-    ["b", 0, 7n, true],
-    ["b", 0, 6n, false],
-    ["a", 0, 6n, true],
+  const commits: [string, number, bigint, OffsetOutcome][] = [
+    ["a", 0, 5n, "committed"],
+    ["b", 0, 7n, "committed"],
+    ["a", 0, 4n, "lower"],
+    ["a", 1, 2n ** 64n - 1n, "committed"],
+    ["b", 0, 7n, "committed"],
+    ["b", 0, 6n, "lower"],
+    ["a", 0, 6n, "committed"],
   ];
-  const stands = await Promise.all(
+  const outcomes = await Promise.all(
     commits.map(([sourceId, partition, offset]) =>
       gatherer.add({ sourceId, partition, offset }, signal)
     ),
   );
-  assertEquals(stands, commits.map(([, , , expected]) => expected));
+  assertEquals(outcomes, commits.map(([, , , expected]) => expected));
   const { offsets } = replicated.state;
   assertEquals(offsets.get("a", 0)?.offset, 6n);
   assertEquals(offsets.get("a", 1)?.offset, 2n ** 64n - 1n);
@@ -63,7 +64,7 @@ Deno.test("add() makes few commands of many changes", async () => {
 Deno.test("add() of what is refused fails alone", async () => {
   await using cluster = await StateCluster.start(1);
   const gatherer = offsetGatherer(cluster.node(1).replicated);
-  const commit = (sourceId: string): Promise<boolean> =>
+  const commit = (sourceId: string): Promise<OffsetOutcome> =>
     gatherer.add({ sourceId, partition: 0, offset: 1n }, signal);
   const first = commit("first");
   const refused = rejection(
@@ -71,7 +72,8 @@ Deno.test("add() of what is refused fails alone", async () => {
     Code.InvalidArgument,
   );
   const others = ["a", "b"].map(commit);
-  assertEquals(await Promise.all([first, ...others]), [true, true, true]);
+  const all = await Promise.all([first, ...others]);
+  assertEquals(new Set(all), new Set<OffsetOutcome>(["committed"]));
   const error = await refused;
   assertEquals(error.details[0]?.field, "source_id");
 });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
-import { Machine, nodeNamed } from "../../fixtures/machine.ts";
+import { Machine, nodeNamed, serviceNamed } from "../../fixtures/machine.ts";
 
 Deno.test("Offsets.commit() raises many at once and names those that are lower", () => {
   const machine = new Machine();
@@ -78,4 +78,27 @@ Deno.test("Offsets.commit() takes what was pulled only from the node that owns t
   // What was pushed may come by any node.
   assertEquals(commit(1, 0, 8n), []);
   assertEquals(new Set(offsets.list("a").map(({ offset }) => offset)).size, 1);
+});
+
+Deno.test("Offsets.commit() takes what was pulled of a source as a whole from the owner of partition 0", () => {
+  const machine = new Machine();
+  for (const nodeId of [1, 2]) machine.run({ registerNode: nodeNamed(nodeId) });
+  machine.run({ registerService: { service: serviceNamed("a") } });
+  const { generation } = machine.state.nodes;
+  const owner = machine.state.nodes.pullOwner("a", 0)!.nodeId;
+  const partitions = [0, 1, 2, 3, 4, 5, 6, 7];
+  const fenced = (nodeId: number) =>
+    machine.run({
+      commitOffsets: {
+        nodeId,
+        sources: [{
+          sourceId: "a",
+          partitions,
+          offsets: partitions.map(() => 1n),
+          pullGeneration: generation,
+        }],
+      },
+    }).answer.offsets!.fenced;
+  assertEquals(fenced(3 - owner), partitions);
+  assertEquals(fenced(owner), []);
 });

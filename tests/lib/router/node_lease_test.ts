@@ -1,0 +1,77 @@
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { leaseSweepMs, nodeLeaseMs } from "../../../lib/limits.ts";
+import { NodeLease } from "../../../lib/router/node_lease.ts";
+import { until } from "../../fixtures/metadata_cluster.ts";
+import { StateCluster } from "../../fixtures/state_cluster.ts";
+
+interface Held {
+  readonly lease: NodeLease;
+  /** What `held` was whenever it was told to have changed. */
+  readonly told: boolean[];
+}
+
+function leaseOf(cluster: StateCluster, nodeId: number): Held {
+  const { replicated, leases } = cluster.node(nodeId);
+  const told: boolean[] = [];
+  const lease: NodeLease = new NodeLease({
+    replicated,
+    leases,
+    clock: cluster.time,
+    scheduler: cluster.time,
+    nodeId,
+    address: `node-${nodeId}`,
+    changed: () => told.push(lease.held),
+  });
+  lease.start();
+  return { lease, told };
+}
+
+function liveOn(cluster: StateCluster, id: number): number[] {
+  return cluster.node(id).replicated.state.nodes.list()
+    .filter(({ expired }) => !expired).map(({ nodeId }) => nodeId);
+}
+
+/** Lets time pass in steps in which leases are renewed and swept. */
+async function pass(cluster: StateCluster, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += leaseSweepMs) {
+    await cluster.time.advance(leaseSweepMs);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+Deno.test("NodeLease holds while it is renewed, and gives itself up at once", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { lease, told } = leaseOf(cluster, 1);
+  await until(() => lease.held);
+  assertEquals(liveOn(cluster, 1), [1]);
+  const { generation } = cluster.node(1).replicated.state.nodes;
+  await pass(cluster, 2 * nodeLeaseMs);
+  assert(lease.held);
+  assertEquals(cluster.node(1).replicated.state.nodes.generation, generation);
+  assertEquals(told, [true]);
+  await lease.close();
+  assertFalse(lease.held);
+  assertEquals(liveOn(cluster, 1), []);
+});
+
+Deno.test("NodeLease ends by itself when no word comes through, before others count it as gone", async () => {
+  await using cluster = await StateCluster.start(3);
+  const leader = await cluster.raft.leader();
+  const away = await cluster.follower();
+  const staying = leaseOf(cluster, leader);
+  const leaving = leaseOf(cluster, away);
+  await until(() => staying.lease.held && leaving.lease.held);
+  cluster.raft.isolate(away);
+  while (leaving.lease.held) {
+    assert(liveOn(cluster, leader).includes(away));
+    await pass(cluster, leaseSweepMs);
+  }
+  await pass(cluster, nodeLeaseMs);
+  await until(() => !liveOn(cluster, leader).includes(away));
+  assert(staying.lease.held);
+  cluster.raft.heal();
+  await pass(cluster, nodeLeaseMs);
+  await until(() => leaving.lease.held && liveOn(cluster, leader).length === 2);
+  await leaving.lease.close();
+  await staying.lease.close();
+});
