@@ -379,6 +379,8 @@ export const housekeepingMs = 1_000;
 export const windowEntriesAtFirst = 16;
 /** Room that an empty window of records keeps. A power of 2. */
 export const windowEntriesKept = 1_024;
+/** Entries of a window from which refused records are no longer kept apart from what lies between them. */
+export const windowRefusedKept = 64;
 export const slotsAtFirst = 1_024;
 /** Records of a lane for which room is kept between batches. */
 export const workRecordsKept = 4_096;

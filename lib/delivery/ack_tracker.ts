@@ -16,6 +16,8 @@ import { Rejection } from "./rejection.ts";
 export class AckTracker implements EntryOwner {
   /** Windows whose offset was raised since they were looked at last; for whoever commits offsets. */
   readonly raised: PartitionWindow[] = [];
+  /** Windows to which records were given back since, for whoever lets them go in time. */
+  readonly givenBack: PartitionWindow[] = [];
   /** Until when a record that is given back may be sent again; set by whoever knows the time. */
   givenBackUntilMs = 0;
   /** Records that were settled so far. */
@@ -164,8 +166,10 @@ export class AckTracker implements EntryOwner {
     const window = this.#windowOf[slot];
     if (window !== undefined) {
       const entry = this.#entryOf[slot]!;
-      if (removed) window.giveBack(entry, this.givenBackUntilMs);
-      else if (window.settle(entry)) this.raised.push(window);
+      if (removed) {
+        window.giveBack(entry, this.givenBackUntilMs);
+        this.givenBack.push(window);
+      } else if (window.settle(entry)) this.raised.push(window);
     }
     this.#removed[slot] = 0;
     const outcome = removed ? Outcome.Rejected : Outcome.Accepted;

@@ -52,6 +52,16 @@ export class Buffer {
     return Math.max(0, this.#bytesMax(account) - account.bytes);
   }
 
+  /**
+   * Whether a batch of so many bytes may be taken from a source now. One that has nothing under way
+   * must get on, however large its batches are: it may pass its own bound, but not that of all.
+   */
+  fits(account: SourceAccount, bytes: number): boolean {
+    if (bytes <= this.byteRoom(account)) return true;
+    return account.records === 0 && account.bytes === 0 &&
+      bytes <= this.bounds.bytesMax - this.bytes;
+  }
+
   /** How full the bound of a source is: of records or of bytes, whichever is fuller. */
   fraction(account: SourceAccount): number {
     return Math.max(

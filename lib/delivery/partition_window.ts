@@ -10,7 +10,11 @@
  * large as what is in flight and not as what has passed.
  */
 import { invariant } from "../invariant.ts";
-import { windowEntriesAtFirst, windowEntriesKept } from "../limits.ts";
+import {
+  windowEntriesAtFirst,
+  windowEntriesKept,
+  windowRefusedKept,
+} from "../limits.ts";
 import type { SourceAccount } from "./buffer.ts";
 
 /** The record is new, and now in flight. */
@@ -22,8 +26,11 @@ export const settledRecord = -1;
 const settled = 0xffff_ffff;
 /** Settled, as everything between the entry before and this one. */
 const settledRun = 0xffff_fffe;
+/** Settled, and between the entry before and this one are both settled and refused ones. */
+const mixedRun = 0xffff_fffd;
 /** Refused, as everything between the entry before and this one. */
-const refusedRun = 0xffff_fffd;
+const refusedRun = 0xffff_fffc;
+const refused = 0xffff_fffb;
 
 /** Whom a window tells that a record in flight has another entry now. */
 export interface EntryOwner {
@@ -56,6 +63,8 @@ export class PartitionWindow {
   #head = 0;
   #tail = 0;
   #inFlight = 0;
+  /** Whether refused records may lie between the entries. */
+  #hasGaps = false;
 
   /** `committed` is the offset that the partition has, if it has one. */
   constructor(
@@ -77,7 +86,7 @@ export class PartitionWindow {
 
   /** Whether nothing of the partition is known beyond its offset. */
   get isEmpty(): boolean {
-    return this.#head === this.#tail;
+    return this.#head === this.#tail && !this.#hasGaps;
   }
 
   /** How many entries the window has: what it costs to keep. */
@@ -115,7 +124,7 @@ export class PartitionWindow {
   /** The record with this entry is given up: it may be sent again until then. */
   giveBack(entry: number, untilMs: number): void {
     this.#inFlight--;
-    this.#states[entry & this.#mask] = refusedRun;
+    this.#states[entry & this.#mask] = refused;
     this.refusedUntilMs = Math.max(this.refusedUntilMs, untilMs);
   }
 
@@ -124,24 +133,28 @@ export class PartitionWindow {
     if (this.#isSettled(low, high)) return;
     this.#reserve();
     const entry = this.#find(low, high);
-    const at = entry & this.#mask;
-    if (entry === this.#tail) {
-      const last = this.#tail - 1 & this.#mask;
-      if (!this.isEmpty && this.#states[last] === refusedRun) {
-        this.#lows[last] = low;
-        this.#highs[last] = high;
-      } else this.#append(low, high, refusedRun);
-    } else if (
-      !this.#isAt(entry, low, high) && this.#states[at] !== settledRun &&
-      this.#states[at] !== refusedRun
-    ) this.#insert(entry, low, high, refusedRun);
+    const state = this.#states[entry & this.#mask]!;
+    if (entry === this.#tail) this.#append(low, high, refused);
+    else if (
+      !this.#isAt(entry, low, high) && state !== settledRun &&
+      state !== mixedRun && state !== refusedRun
+    ) this.#insert(entry, low, high, refused);
+    this.refusedUntilMs = Math.max(this.refusedUntilMs, untilMs);
+  }
+
+  /**
+   * Records were refused of which the window, which is new, knows nothing: until then whatever it does
+   * not know may be sent again, and the offset stays.
+   */
+  refusedBefore(untilMs: number): void {
+    this.#hasGaps = true;
     this.refusedUntilMs = Math.max(this.refusedUntilMs, untilMs);
   }
 
   /** Whether refused records hold the offset back. */
   get holdsRefused(): boolean {
-    return !this.isEmpty &&
-      this.#states[this.#head & this.#mask] === refusedRun;
+    return this.#hasGaps || !this.isEmpty &&
+        holdsBack(this.#states[this.#head & this.#mask]!);
   }
 
   /** Passes over refused records whose time is over. Whether `raised` has become true by it. */
@@ -170,7 +183,7 @@ export class PartitionWindow {
     const entry = this.#find(low, high);
     const at = entry & this.#mask;
     const found = entry !== this.#tail && this.#isAt(entry, low, high);
-    if (found && this.#states[at]! < refusedRun) return this.#states[at]!;
+    if (found && this.#states[at]! < refused) return this.#states[at]!;
     if (this.#isSettled(low, high)) return settledRecord;
     if (entry !== this.#tail) {
       const state = this.#states[at]!;
@@ -179,12 +192,32 @@ export class PartitionWindow {
       }
     }
     this.#inFlight++;
+    if (entry === this.#tail) {
+      this.#append(low, high, slot);
+      return newRecord;
+    }
+    const state = this.#states[at];
+    const target = state === refusedRun || state === mixedRun
+      ? this.#cutRun(entry, low, high)
+      : entry;
     if (found) {
-      this.#states[at] = slot;
-      this.entry = entry;
-    } else if (entry === this.#tail) this.#append(low, high, slot);
-    else this.#insert(entry, low, high, slot);
+      this.#states[target & this.#mask] = slot;
+      this.entry = target;
+    } else this.#insert(target, low, high, slot);
     return newRecord;
+  }
+
+  /** Ends the run of refused records at `entry` before this one, which is of it; returns where the rest is. */
+  #cutRun(entry: number, low: number, high: number): number {
+    if (low === 0 && high === 0) return entry;
+    const beforeLow = low === 0 ? 0xffff_ffff : low - 1;
+    const beforeHigh = low === 0 ? high - 1 : high;
+    const isFirst = entry === this.#head
+      ? this.#isSettled(beforeLow, beforeHigh)
+      : this.#isAt(entry - 1, beforeLow, beforeHigh);
+    if (isFirst) return entry;
+    this.#insert(entry, beforeLow, beforeHigh, refusedRun);
+    return entry + 1;
   }
 
   /** The first entry that is not below the sequence number, or the tail. */
@@ -219,11 +252,11 @@ export class PartitionWindow {
   }
 
   /**
-   * Makes room for one more entry. Before one is looked for: what it is found in must not be merged
+   * Makes room for two more entries. Before one is looked for: what it is found in must not be merged
    * with others afterwards.
    */
   #reserve(): void {
-    if (this.#tail - this.#head > this.#mask) this.#makeRoom();
+    if (this.#tail - this.#head >= this.#mask) this.#makeRoom();
   }
 
   /** Puts an entry before `entry`: a record that comes late, so the rest may move. */
@@ -243,22 +276,31 @@ export class PartitionWindow {
     this.#lows[target] = this.#lows[source]!;
     this.#highs[target] = this.#highs[source]!;
     this.#states[target] = state;
-    if (state < refusedRun) this.#owner.entryMoved(state, to);
+    if (state < refused) this.#owner.entryMoved(state, to);
   }
 
-  /** Moves the head over what is settled, and over what was refused if its time is over. */
+  /**
+   * Moves the head over what is settled, and over what was refused if its time is over. The offset is
+   * raised by what is settled alone: what was refused and never came again is passed with what is
+   * settled behind it, or else forgotten.
+   */
   #advance(nowMs: number): boolean {
     const before = this.raised;
+    if (this.#hasGaps) {
+      if (nowMs < this.refusedUntilMs) return false;
+      this.#hasGaps = false;
+    }
     while (this.#head !== this.#tail) {
       const at = this.#head & this.#mask;
       const state = this.#states[at]!;
-      if (state < refusedRun) break;
+      if (state < refused) break;
       const entryLow = this.#lows[at]!;
       const entryHigh = this.#highs[at]!;
       const passed = this.#isSettled(entryLow, entryHigh);
-      if (state === refusedRun && !passed && nowMs < this.refusedUntilMs) break;
+      const isHeld = holdsBack(state);
+      if (isHeld && !passed && nowMs < this.refusedUntilMs) break;
       this.#head++;
-      if (passed) continue;
+      if (passed || isHeld && state !== mixedRun) continue;
       this.low = entryLow;
       this.high = entryHigh;
       this.begun = this.raised = true;
@@ -273,18 +315,20 @@ export class PartitionWindow {
     if (this.#mask >= windowEntriesKept) this.#resize(windowEntriesKept);
   }
 
-  /** Merges what can be merged; more room only where what is in flight needs it. */
+  /** Merges what can be merged; more room only where what is in flight or refused needs it. */
   #makeRoom(): void {
     this.#compact(false);
-    if (this.entries * 2 > this.#mask && this.#inFlight * 4 < this.#mask) {
-      this.#compact(true);
-    }
+    if (
+      this.entries * 2 > this.#mask && this.#inFlight * 4 < this.#mask &&
+      this.#mask >= windowRefusedKept
+    ) this.#compact(true);
     if (this.entries * 2 > this.#mask) this.#resize((this.#mask + 1) * 2);
   }
 
   /**
-   * Merges neighbours that are settled into one run, and neighbours that are refused. With `all`,
-   * also settled ones into a refused run: sent again they are processed again, which may be.
+   * Merges neighbours that are settled into one run. With `all`, also neighbours that are refused, and
+   * refused ones with settled ones behind them: such settled ones, sent again, are processed again,
+   * which may be.
    */
   #compact(all: boolean): void {
     let to = this.#head;
@@ -293,7 +337,7 @@ export class PartitionWindow {
       const before = to > this.#head
         ? this.#states[to - 1 & this.#mask]!
         : undefined;
-      const run = mergedState(before, state, all);
+      const run = mergedState(before, state, all, this.#hasGaps);
       if (run === undefined) {
         if (to !== from) this.#move(from, to);
         to++;
@@ -329,12 +373,20 @@ function mergedState(
   before: number | undefined,
   state: number,
   all: boolean,
+  hasGaps: boolean,
 ): number | undefined {
-  if (before === undefined || before < refusedRun || state < refusedRun) {
+  if (before === undefined || before < refused || state < refused) {
     return undefined;
   }
-  if (before === refusedRun || state === refusedRun) {
-    return before === state || all ? refusedRun : undefined;
+  if (!holdsBack(before) && !holdsBack(state)) {
+    return hasGaps ? mixedRun : settledRun;
   }
-  return settledRun;
+  if (!all) return undefined;
+  if (state > refusedRun) return mixedRun;
+  return before <= refusedRun ? refusedRun : undefined;
+}
+
+/** Whether there are refused ones among what has this state. */
+function holdsBack(state: number): boolean {
+  return state >= refused && state <= mixedRun;
 }

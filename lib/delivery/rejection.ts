@@ -21,6 +21,8 @@ export enum Rejection {
   PipelineRemoved = 6,
   /** More partitions are active than are kept. */
   TooManyPartitions = 7,
+  /** Its batch has more bytes than the router may hold at all. */
+  TooLarge = 8,
 }
 
 const sentences: Readonly<Record<Rejection, string>> = {
@@ -37,6 +39,8 @@ const sentences: Readonly<Record<Rejection, string>> = {
     "its pipeline was removed before the record was settled: send it again if it is still wanted",
   [Rejection.TooManyPartitions]:
     "the router knows as many active partitions as it may: send it again later",
+  [Rejection.TooLarge]:
+    "its batch is larger than all that the router may hold: send smaller batches",
 };
 
 /** What the source is told in RecordAck.error_message. */

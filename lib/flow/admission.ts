@@ -29,6 +29,9 @@ export interface AdmissionInputs {
   readonly credit: number;
   /** Bytes of the batch. */
   readonly bytes: number;
+  readonly nowMs: number;
+  /** Until when what is refused may be sent again. */
+  readonly holdUntilMs: number;
 }
 
 /** What may be taken from one source now. */
@@ -89,7 +92,8 @@ function beginTurn(inputs: AdmissionInputs, sourceId: string): Turn {
   else if (source === undefined) refusal = Rejection.TooManyPartitions;
   else if (draining) refusal = Rejection.Draining;
   else if (takers.length === 0) refusal = Rejection.NoPipeline;
-  else if (buffer.byteRoom(source.account) < bytes) refusal = Rejection.NoRoom;
+  else if (bytes > buffer.bounds.bytesMax) refusal = Rejection.TooLarge;
+  else if (!buffer.fits(source.account, bytes)) refusal = Rejection.NoRoom;
   const room = source === undefined ? 0 : buffer.recordRoom(source.account);
   return { source, takers, refusal, places: [], room, taken: 0 };
 }
@@ -101,11 +105,13 @@ function admitOne(
   place: number,
   slots: Uint32Array,
 ): void {
-  const { context: { tracker }, sources } = inputs;
+  const { context: { tracker }, sources, nowMs, holdUntilMs } = inputs;
   const { source } = turn;
   const { ids } = intake;
-  const window = source && sources.window(source, ids.partitions[place]!);
+  const partition = ids.partitions[place]!;
+  const window = source && sources.window(source, partition, nowMs);
   if (window === undefined) {
+    sources.refused(source, holdUntilMs);
     return tracker.answer(
       intake,
       place,
@@ -124,8 +130,7 @@ function admitOne(
       ? Rejection.NoRoom
       : Rejection.None);
   if (refusal !== Rejection.None) {
-    const { context: { options, ports: { clock } } } = inputs;
-    window.refuse(low, high, clock.monotonicMs() + options.refusedHoldMs);
+    window.refuse(low, high, holdUntilMs);
     sources.holdRefused(window);
     return tracker.answer(intake, place, Outcome.Rejected, refusal);
   }

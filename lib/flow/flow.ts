@@ -196,6 +196,8 @@ export class Flow implements AsyncDisposable {
   #tell(): void {
     const { tracker } = this.#context;
     tracker.tellOwners();
+    for (const window of tracker.givenBack) this.#sources.holdRefused(window);
+    tracker.givenBack.length = 0;
     for (const session of this.#waiting) {
       if (session.waits) session.look();
       if (!session.waits) this.#waiting.delete(session);

@@ -34,7 +34,7 @@ interface Group {
 export class PendingFlush {
   readonly #stage: StageRun;
   readonly #service: StageService<"sink">;
-  /** By instance. */
+  /** By instance and incarnation. */
   #groups: Map<string, Group> = new Map();
   #flushing: readonly Group[] = [];
   #count = 0;
@@ -65,22 +65,21 @@ export class PendingFlush {
     return this.#trouble;
   }
 
-  /** The records in those of the positions that are done are pending in `instance`. */
+  /**
+   * The records in those of the positions that are done are pending in `instance`, which was the
+   * `incarnation` of it that they were sent to.
+   */
   add(
     instance: ServiceInstance<"sink">,
+    incarnation: number,
     work: Work,
     positions: Uint32Array,
   ): void {
-    let group = this.#groups.get(instance.id);
-    const { incarnation } = instance.port;
-    if (group !== undefined && group.incarnation !== incarnation) {
-      this.#groups.delete(instance.id);
-      this.#writeAgain(group);
-      group = undefined;
-    }
+    const key = `${incarnation} ${instance.id}`;
+    let group = this.#groups.get(key);
     if (group === undefined) {
       group = { instance, incarnation, pending: [] };
-      this.#groups.set(instance.id, group);
+      this.#groups.set(key, group);
     }
     const done = positions.filter((position) =>
       work.standings[position] === Standing.Done

@@ -41,7 +41,7 @@ export class Pipelines {
 
   /** Takes records by this version from now on. */
   set(pipeline: CompiledPipeline): void {
-    this.remove(pipeline.id);
+    void this.remove(pipeline.id);
     this.#active.set(pipeline.id, new PipelineRun(this.#context, pipeline));
     this.#version++;
   }
@@ -59,9 +59,12 @@ export class Pipelines {
     );
   }
 
-  /** Gives up the records in all versions of it. */
+  /** Gives up the records in all versions of it. One that takes records goes on with those to come. */
   giveUp(pipelineId: string): void {
-    for (const run of this.runsOf(pipelineId)) run.giveUp();
+    const runs = this.runsOf(pipelineId);
+    const active = this.#active.get(pipelineId);
+    if (active !== undefined) this.set(active.pipeline);
+    for (const run of runs) run.giveUp();
   }
 
   /** The source stages that take the records of `source`. */

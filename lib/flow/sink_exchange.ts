@@ -30,6 +30,8 @@ export class SinkExchange implements Exchange<"sink"> {
   readonly #keyed: RecordRewriter = new RecordRewriter();
   readonly #match: ResultMatch = new ResultMatch();
   #work: Work = new Work();
+  /** Of the instance, when the request under way was made. */
+  #incarnation = 0;
 
   constructor(stage: StageRun, settings: SinkStage) {
     this.#stage = stage;
@@ -42,8 +44,9 @@ export class SinkExchange implements Exchange<"sink"> {
 
   request(
     positions: Uint32Array,
-    { exactlyOnce = false }: ServiceInstance<"sink">,
+    { exactlyOnce = false, port }: ServiceInstance<"sink">,
   ): Uint8Array {
+    this.#incarnation = port.incarnation;
     const { retry, selector } = this.#settings;
     const join = this.#join;
     join.clear();
@@ -134,8 +137,9 @@ export class SinkExchange implements Exchange<"sink"> {
   ): void {
     const work = this.#work;
     const { run, pending } = this.#stage;
-    if (instance !== undefined) pending!.add(instance, work, positions);
-    else {
+    if (instance !== undefined) {
+      pending!.add(instance, this.#incarnation, work, positions);
+    } else {
       for (let n = 0; n < positions.length; n++) {
         const position = positions[n]!;
         if (work.standings[position] === Standing.Done) {

@@ -122,12 +122,17 @@ export class SourceSession implements BatchSender {
           ? intake.count
           : this.#spend(intake.count, view.ids.sourceIds[0], nowMs),
         bytes: end - start,
+        nowMs,
+        holdUntilMs: nowMs + context.options.refusedHoldMs,
       },
       intake,
       slots,
     );
     this.#largestRecords = Math.max(this.#largestRecords, intake.count);
-    this.#largestBytes = Math.max(this.#largestBytes, end - start);
+    // One that is too large for the router is not waited for: it is rejected.
+    if (end - start <= context.buffer.bounds.bytesMax) {
+      this.#largestBytes = Math.max(this.#largestBytes, end - start);
+    }
     this.#underWay += intake.open;
     batch.admitted(intake.open);
     if (admitted.length > 0) {
@@ -218,11 +223,9 @@ export class SourceSession implements BatchSender {
     if (this.#source === undefined) return true;
     const { buffer } = this.#host.context;
     const { account } = this.#source;
-    const recordRoom = buffer.recordRoom(account);
-    const byteRoom = buffer.byteRoom(account);
-    // A source without anything under way must get on, however large its batches are.
-    if (account.records === 0) return recordRoom > 0 && byteRoom > 0;
-    return recordRoom >= this.#largestRecords && byteRoom >= this.#largestBytes;
+    const records = account.records === 0 ? 1 : this.#largestRecords;
+    return buffer.recordRoom(account) >= records &&
+      buffer.fits(account, this.#largestBytes);
   }
 }
 

@@ -27,6 +27,8 @@ export class Source {
   /** Pipelines that take its records, as of `takersVersion`. */
   takers: readonly Taker[] = [];
   takersVersion = -1;
+  /** Until then records may be sent again that were refused for lack of room for their partition. */
+  refusedUntilMs = 0;
   readonly dense: (PartitionWindow | undefined)[] = [];
   readonly sparse: Map<number, PartitionWindow> = new Map();
 
@@ -47,6 +49,8 @@ export class Sources {
   /** Windows whose offset refused records hold back. */
   readonly #holding: Set<PartitionWindow> = new Set();
   #windows = 0;
+  /** As that of a source, for sources for which there was no room. */
+  #refusedUntilMs = 0;
   #lastEvictionMs = -Infinity;
 
   constructor(context: FlowContext) {
@@ -76,8 +80,28 @@ export class Sources {
   }
 
   /** The window of a partition; undefined when there is no room for one more. */
-  window(source: Source, partition: number): PartitionWindow | undefined {
-    return this.known(source, partition) ?? this.#open(source, partition);
+  window(
+    source: Source,
+    partition: number,
+    nowMs: number,
+  ): PartitionWindow | undefined {
+    const known = this.known(source, partition);
+    if (known !== undefined) return known;
+    const window = this.#open(source, partition);
+    const untilMs = Math.max(source.refusedUntilMs, this.#refusedUntilMs);
+    if (window === undefined || nowMs >= untilMs) return window;
+    window.refusedBefore(untilMs);
+    this.holdRefused(window);
+    return window;
+  }
+
+  /** There was no room for a source, or for a partition of it: its record may be sent again. */
+  refused(source: Source | undefined, untilMs: number): void {
+    if (source === undefined) this.#refusedUntilMs = untilMs;
+    else {
+      source.refusedUntilMs = untilMs;
+      this.#keep(source);
+    }
   }
 
   /** The window of a partition, if it is known. */
@@ -87,7 +111,7 @@ export class Sources {
       : source.sparse.get(partition);
   }
 
-  /** The refused record of a window may be sent again; it is looked after until its time is over. */
+  /** A refused record of the window may be sent again; it is looked after until its time is over. */
   holdRefused(window: PartitionWindow): void {
     this.#holding.add(window);
   }
@@ -107,6 +131,7 @@ export class Sources {
     if (this.#windows >= options.partitionsTrackedMax) this.#evict();
     if (this.#windows >= options.partitionsTrackedMax) return undefined;
     const { account } = source;
+    this.#keep(source);
     const window = new PartitionWindow(
       account,
       partition,
@@ -117,6 +142,11 @@ export class Sources {
     else source.sparse.set(partition, window);
     this.#windows++;
     return window;
+  }
+
+  /** To make room the source itself may have been forgotten while it was in use. */
+  #keep(source: Source): void {
+    this.#byId.set(source.account.sourceId, source);
   }
 
   /** Forgets what is idle; a look at everything, so not often. */
@@ -130,7 +160,10 @@ export class Sources {
         if (!window.isEmpty || window.raised || window.committing) left++;
         else this.#close(source, window.partition);
       }
-      if (left === 0 && source.account.records === 0) {
+      if (
+        left === 0 && source.account.records === 0 &&
+        source.refusedUntilMs <= nowMs
+      ) {
         this.#byId.delete(sourceId);
       }
     }

@@ -56,3 +56,20 @@ Deno.test("Buffer refuses to count below nothing", () => {
   assertThrows(() => buffer.removeBytes(account, 1));
   assertThrows(() => buffer.removeDerived(1));
 });
+
+Deno.test("Buffer lets a source that has nothing under way pass its own bound of bytes, not that of all", () => {
+  const buffer = new Buffer(bounds);
+  const account = new SourceAccount("a");
+  const fits = (bytes: number): boolean => buffer.fits(account, bytes);
+  assertEquals([fits(400), fits(401), fits(1_000), fits(1_001)], [
+    true,
+    true,
+    true,
+    false,
+  ]);
+  buffer.addDerived(100);
+  assertEquals([fits(900), fits(901)], [true, false]);
+  buffer.addRecords(account, 1);
+  buffer.addBytes(account, 10);
+  assertEquals([fits(390), fits(391)], [true, false]);
+});

@@ -108,6 +108,40 @@ Deno.test("PartitionWindow lets refused records hold the offset back until their
   assertEquals(other.window.offset, 3n);
 });
 
+Deno.test("PartitionWindow forgets refused records behind which none is settled, and raises no offset for them", () => {
+  const setup = new Setup();
+  setup.refuse(1, 100);
+  setup.refuse(2, 100);
+  assertEquals(setup.window.expire(100), false);
+  assertEquals([setup.window.offset, setup.window.isEmpty], [undefined, true]);
+  assertEquals(setup.admit(1).kind, "new");
+  const other = new Setup(5n);
+  other.refuse(6, 100);
+  const seven = other.admit(7).slot;
+  other.refuse(8, 100);
+  assertEquals(other.window.expire(100), false);
+  assertEquals(other.settle(seven), true);
+  assertEquals(other.window.offset, 7n);
+  assertEquals(other.window.expire(100), false);
+  assertEquals([other.window.offset, other.window.isEmpty], [7n, true]);
+});
+
+Deno.test("PartitionWindow keeps the others of a run refused when one of it comes again", () => {
+  for (const again of [6, 7, 8]) {
+    const setup = new Setup(5n);
+    for (const sequence of [6, 7, 8]) setup.refuse(sequence, 100);
+    setup.settle(setup.admit(again).slot);
+    setup.settle(setup.admit(9).slot);
+    assertEquals(setup.window.offset, again === 6 ? 6n : 5n);
+    for (const sequence of [6, 7, 8]) {
+      const { kind, slot } = setup.admit(sequence);
+      assertEquals(kind, sequence === again ? "settled" : "new");
+      if (kind === "new") setup.settle(slot);
+    }
+    assertEquals([setup.window.offset, setup.window.isEmpty], [9n, true]);
+  }
+});
+
 Deno.test("PartitionWindow lets a record that was given back come again", () => {
   const setup = new Setup();
   const one = setup.admit(1).slot;
@@ -179,5 +213,68 @@ Deno.test("PartitionWindow agrees with a plain model over any order of records a
         : BigInt(Math.max(...below));
       assertEquals(setup.window.offset, expected, `SEED ${seed}`);
     }
+  }
+});
+
+Deno.test("PartitionWindow takes no refused record for settled, in any order of records, acks and refusals", () => {
+  const seed = Math.floor(performance.now() * 1_000) % 2 ** 31;
+  const random = seededRandom(seed);
+  for (let round = 0; round < 200; round++) {
+    const setup = new Setup(random() < 0.5 ? undefined : 0n);
+    const inFlight = new Map<number, number>();
+    const refused = new Set<number>();
+    let top = 0;
+    const say = `SEED ${seed}, round ${round}`;
+    const any = <T>(all: Iterable<T>): T | undefined => {
+      const list = [...all];
+      return list[Math.floor(random() * list.length)];
+    };
+    const next = (): number => top += 1 + Math.floor(random() * 3);
+    for (let step = 0; step < 300; step++) {
+      const roll = random();
+      if (roll < 0.5) {
+        const sequence = (roll < 0.2 ? any(refused) : undefined) ?? next();
+        const { kind, slot } = setup.admit(sequence);
+        assertEquals(kind, "new", `${say}: ${sequence}`);
+        inFlight.set(sequence, slot);
+        refused.delete(sequence);
+      } else if (roll < 0.6) {
+        const sequence = any(inFlight.keys());
+        if (sequence === undefined) continue;
+        setup.window.giveBack(
+          setup.entryOf.get(inFlight.get(sequence)!)!,
+          Infinity,
+        );
+        inFlight.delete(sequence);
+        refused.add(sequence);
+      } else if (roll < 0.75) {
+        // Refused when it comes first, or while it is under way: then the first copy counts.
+        const again = random() < 0.3 ? any(inFlight.keys()) : undefined;
+        const sequence = again ?? next();
+        setup.refuse(sequence, Infinity);
+        if (again === undefined) refused.add(sequence);
+      } else {
+        const sequence = any(inFlight.keys());
+        if (sequence === undefined) continue;
+        setup.settle(inFlight.get(sequence)!);
+        inFlight.delete(sequence);
+      }
+      const open = Math.min(...inFlight.keys(), ...refused, Infinity);
+      assert(Number(setup.window.offset ?? -1n) < open, `${say}: ${open}`);
+      const joined = any(inFlight.keys());
+      if (joined !== undefined) {
+        const { kind, slot } = setup.admit(joined);
+        assertEquals([kind, slot], ["joined", inFlight.get(joined)], say);
+      }
+    }
+    for (const sequence of refused) {
+      const { kind, slot } = setup.admit(sequence);
+      assertEquals(kind, "new", `${say}: ${sequence}`);
+      inFlight.set(sequence, slot);
+    }
+    for (const slot of inFlight.values()) setup.settle(slot);
+    setup.window.expire(Infinity);
+    assertEquals(setup.window.isEmpty, true, say);
+    assertEquals(setup.window.offset, BigInt(top), say);
   }
 });

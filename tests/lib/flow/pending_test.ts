@@ -69,7 +69,7 @@ Deno.test("Flow writes again what was pending in an instance that has lost it, i
     for (const { id } of records) held.add(Number(id.sequenceNumber));
     return takes(records);
   });
-  world.onFlush = () => {
+  instance.onFlush = () => {
     for (const sequence of held) durable.add(sequence);
   };
   world.flow.setPipeline(straight({ parallelism: 4 }));
@@ -138,5 +138,21 @@ Deno.test("Flow settles what a sink wrote and keeps open what it refused, where 
   assert(world.time.runUntil(() => source.told.length === 3, 1_000));
   assertEquals(world.sequencesOf("archive"), [[1, 2, 3], [2]]);
   assertEquals(world.letters, []);
+  world.flow.close();
+});
+
+Deno.test("Flow writes again what was sent to an instance that was lost before it answered", () => {
+  const world = new FlowWorld();
+  const instance = world.serve(
+    "archive",
+    (records) => ({ ...takes(records), afterMs: 50 }),
+  );
+  world.flow.setPipeline(straight());
+  const source = world.source();
+  source.push(orders(1, 3));
+  assert(world.time.runUntil(() => world.callsOf("archive").length === 1));
+  instance.incarnation++;
+  assert(world.time.runUntil(() => source.told.length === 3, 5_000));
+  assertEquals(world.sequencesOf("archive"), [[1, 2, 3], [1, 2, 3]]);
   world.flow.close();
 });
