@@ -105,6 +105,8 @@ export const heartbeatIntervalMs = 100;
 export const electionTimeoutMs = 1_000;
 /** Entries in one append message; a larger one would delay the heartbeat behind it. */
 export const appendBytesMax = 256 * 1024;
+/** How long a message that only tells the commit index waits for one that tells it too. */
+export const commitNoticeMs = 2;
 /** Append messages, and their bytes, that a follower has not answered; the next ones wait. */
 export const appendsInFlightMax = 256;
 export const appendBytesInFlightMax = 16 * 1024 * 1024;

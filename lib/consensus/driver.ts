@@ -27,6 +27,7 @@ import type { Scheduler } from "../scheduler.ts";
 import { decodeManifest } from "../storage/manifest.ts";
 import type { RaftStore } from "../storage/store.ts";
 import { Applier } from "./applier.ts";
+import { Outbox } from "./outbox.ts";
 import { Peers } from "./peers.ts";
 import { PersistQueue, type Write } from "./persist_queue.ts";
 import type { Replicated } from "./replicated.ts";
@@ -64,14 +65,14 @@ export class Driver<Event> implements TransportEvents {
   readonly requests: Requests;
   readonly #parts: DriverParts<Event>;
   readonly #node: RaftNode;
-  readonly #transport: RaftTransport;
+  readonly #outbox: Outbox;
   readonly #applier: Applier<Event>;
   readonly #writes = new PersistQueue();
   readonly #peers = new Peers();
   readonly #suspicion: Suspicion;
   readonly #failed = Promise.withResolvers<Error>();
   #inbox: Message[] = [];
-  #notices: (() => void)[] = [];
+  #reports: (() => void)[] = [];
   #role: SoftState = { lead: 0, role: "follower" };
   #awake = false;
   #writing = false;
@@ -110,14 +111,14 @@ export class Driver<Event> implements TransportEvents {
       this.requests.proposals,
     );
     this.#suspicion = new Suspicion(settings.electionTicks, random);
-    this.#transport = parts.connect(this);
+    this.#outbox = new Outbox(parts.connect(this), store, parts.scheduler);
     this.#membersChanged();
     this.#lastTickMs = clock.monotonicMs();
     this.#cancelTick = this.#armTick();
     const { voters, votersOutgoing } = this.#node.status();
     // Alone there is nobody to wait for.
     if (voters.length === 1 && votersOutgoing.length === 0) {
-      this.#notice(() => this.#node.campaign());
+      this.#report(() => this.#node.campaign());
     }
   }
 
@@ -155,18 +156,18 @@ export class Driver<Event> implements TransportEvents {
   /** A member says where it is dialled, as of an index that this node may not have applied yet. */
   learnPeer(nodeId: number, address: string, memberAt: number): void {
     if (!this.#peers.learn(nodeId, address, memberAt)) return;
-    this.#notice(() => this.#setPeers());
+    this.#report(() => this.#setPeers());
   }
 
   unreachable(nodeId: number, broken: boolean): void {
-    this.#notice(() => {
+    this.#report(() => {
       this.#node.reportUnreachable(nodeId);
       if (broken && nodeId === this.#role.lead) this.#suspicion.raise();
     });
   }
 
   snapshotDone(nodeId: number, ok: boolean): void {
-    this.#notice(() => this.#node.reportSnapshot(nodeId, ok));
+    this.#report(() => this.#node.reportSnapshot(nodeId, ok));
   }
 
   refused(nodeId: number, error: ConveyorError): void {
@@ -182,17 +183,17 @@ export class Driver<Event> implements TransportEvents {
 
   /** Hands the lead to another member; whether it goes shows in the roles. */
   transferLeader(nodeId: number): void {
-    this.#notice(() => this.#node.transferLeader(nodeId));
+    this.#report(() => this.#node.transferLeader(nodeId));
   }
 
   /** Stops at once. Whoever waits is refused; what is being written is still written. */
   async close(): Promise<void> {
     if (!this.#stopped) this.#stop(closed());
-    await this.#transport.close();
+    await this.#outbox.close();
   }
 
-  #notice(notice: () => void): void {
-    this.#notices.push(notice);
+  #report(report: () => void): void {
+    this.#reports.push(report);
     this.#wake();
   }
 
@@ -208,7 +209,7 @@ export class Driver<Event> implements TransportEvents {
     try {
       // After a long pause the messages come first: they tell whether others have gone on meanwhile.
       this.#stepInbox();
-      this.#stepNotices();
+      this.#stepReports();
       this.requests.step();
       this.#stepTick();
       this.#carryOut();
@@ -229,10 +230,10 @@ export class Driver<Event> implements TransportEvents {
     if (this.#inbox.length > 0) this.#wake();
   }
 
-  #stepNotices(): void {
-    const notices = this.#notices;
-    this.#notices = [];
-    for (const notice of notices) notice();
+  #stepReports(): void {
+    const reports = this.#reports;
+    this.#reports = [];
+    for (const report of reports) report();
   }
 
   #stepTick(): void {
@@ -261,7 +262,9 @@ export class Driver<Event> implements TransportEvents {
     while (this.#node.hasReady()) {
       const ready = this.#node.ready();
       if (ready.softState) this.#changeRole(ready.softState);
-      this.#send(ready.messages.filter((message) => !waitsForPersist(message)));
+      this.#outbox.send(
+        ready.messages.filter((message) => !waitsForPersist(message)),
+      );
       this.requests.confirmed(ready.readStates);
       this.#applier.push(ready.committedEntries);
       this.#writes.push(ready);
@@ -302,22 +305,7 @@ export class Driver<Event> implements TransportEvents {
 
   #durable({ job, held }: Write): void {
     this.#node.durable(job);
-    this.#send(held);
-  }
-
-  #send(messages: readonly Message[]): void {
-    if (messages.length === 0) return;
-    const { store } = this.#parts;
-    this.#transport.send(messages.filter(({ type }) => type !== "MsgSnap"));
-    for (const message of messages) {
-      if (message.type !== "MsgSnap") continue;
-      const manifest = decodeManifest(message.snapshot!.data);
-      this.#transport.sendSnapshot(
-        message,
-        manifest,
-        (from) => store.readSnapshot(manifest, from),
-      );
-    }
+    this.#outbox.send(held);
   }
 
   #changeRole(role: SoftState): void {
@@ -338,7 +326,7 @@ export class Driver<Event> implements TransportEvents {
   }
 
   #setPeers(): void {
-    this.#transport.setPeers(
+    this.#outbox.setPeers(
       this.#peers.at(
         this.#applier.applied,
         this.#node.status(),
