@@ -87,13 +87,13 @@ function compact(storage: MemoryStorage, applied: number): void {
 }
 
 /** Entries that the leader has applied. */
-interface Rate {
+export interface CoreRate {
   readonly perSecond: number;
   readonly perCpuSecond: number;
 }
 
 /** Keeps `clients` proposals under way for `ms`. */
-function run(ms: number, batched: boolean): Rate {
+export function coreRate(ms: number, batched: boolean): CoreRate {
   const peers = startGroup();
   const leader = peers.get(1)!;
   leader.node.campaign();
@@ -127,9 +127,9 @@ function run(ms: number, batched: boolean): Rate {
 
 if (import.meta.main) {
   for (const batched of [true, false]) {
-    run(500, batched);
-    const rates = [1, 2, 3].map(() => run(1500, batched));
-    const middle = (of: (rate: Rate) => number) =>
+    coreRate(500, batched);
+    const rates = [1, 2, 3].map(() => coreRate(1500, batched));
+    const middle = (of: (rate: CoreRate) => number) =>
       Math.round(rates.map(of).sort((one, other) => one - other)[1]!);
     const how = batched ? "one call a round" : "one call each";
     // deno-lint-ignore no-console
