@@ -8,6 +8,11 @@ import { requestsKeptBytesMax, requestsKeptMax } from "../limits.ts";
 /** Answers by request, oldest first. */
 export class RequestTable {
   readonly #answers = new Map<string, Uint8Array>();
+  /**
+   * Goes from the oldest on and is never begun anew: a new iterator would first cross the gaps that
+   * all those forgotten have left in the map, tens of thousands at every request.
+   */
+  readonly #oldest = this.#answers.entries();
   #bytes = 0;
 
   /** How many requests are known. */
@@ -27,7 +32,7 @@ export class RequestTable {
     while (
       this.#answers.size > requestsKeptMax || this.#bytes > requestsKeptBytesMax
     ) {
-      const [oldest, forgotten] = this.#answers.entries().next().value!;
+      const [oldest, forgotten] = this.#oldest.next().value!;
       this.#answers.delete(oldest);
       this.#bytes -= forgotten.length;
     }

@@ -2,19 +2,24 @@
 import { Code, ConveyorError } from "../errors.ts";
 
 /** What `promise` resolves with, or the reason of `signal` when it aborts first. */
-export async function within<T>(
+export function within<T>(
   promise: Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(reasonOf(signal));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+  // Every request waits here: promises of its own are spared, though a race would say it shorter.
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(reasonOf(signal));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort);
+    const heard = (): void => signal.removeEventListener("abort", onAbort);
+    promise.then((value) => {
+      heard();
+      resolve(value);
+    }, (error) => {
+      heard();
+      reject(error);
+    });
+  });
 }
 
 function reasonOf({ reason }: AbortSignal): ConveyorError {

@@ -28,3 +28,15 @@ Deno.test("RequestTable forgets the oldest beyond its bytes", () => {
   for (const key of ["a", "b", "c"]) table.set(key, new Uint8Array(third));
   assertEquals(table.entries().map(([key]) => key), ["b", "c"]);
 });
+
+Deno.test("RequestTable goes on forgetting the oldest, also after it has forgotten all", () => {
+  const table = new RequestTable();
+  table.set("too large", new Uint8Array(requestsKeptBytesMax + 1));
+  assertEquals(table.size, 0);
+  const count = 3 * requestsKeptMax;
+  for (let i = 0; i < count; i++) table.set(`${i}`, new Uint8Array(0));
+  const keys = table.entries().map(([key]) => key);
+  assertEquals(keys.length, requestsKeptMax);
+  assertEquals(keys[0], `${count - requestsKeptMax}`);
+  assertEquals(keys.at(-1), `${count - 1}`);
+});
