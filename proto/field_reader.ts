@@ -26,6 +26,11 @@ export class FieldReader extends WireReader {
     this.#view = new DataView(buf.buffer, buf.byteOffset, buf.length);
   }
 
+  /** The bytes, to be read where they lie. */
+  get view(): DataView {
+    return this.#view;
+  }
+
   /** Reads a tag and, when the field is delimited, its length. */
   field(): number {
     const { buf, end, pos } = this;
@@ -91,26 +96,19 @@ export class FieldReader extends WireReader {
   }
 
   isAscii(start: number, end: number): boolean {
+    const view = this.#view;
     let bits = 0;
     let i = start;
-    for (; i + 4 <= end; i += 4) bits |= this.#view.getInt32(i, true);
-    for (; i < end; i++) bits |= this.#view.getInt8(i);
+    for (; i + 4 <= end; i += 4) bits |= view.getInt32(i, true);
+    // The rest with some that were looked at already, where there are so many.
+    if (i < end && end - start >= 4) bits |= view.getInt32(end - 4, true);
+    else for (; i < end; i++) bits |= view.getInt8(i);
     return (bits & highBits) === 0;
   }
 
   /** Whether the `length` bytes at two places are equal. */
   sameBytes(a: number, b: number, length: number): boolean {
-    const view = this.#view;
-    let i = 0;
-    for (; i + 4 <= length; i += 4) {
-      if (view.getInt32(a + i, true) !== view.getInt32(b + i, true)) {
-        return false;
-      }
-    }
-    for (; i < length; i++) {
-      if (view.getInt8(a + i) !== view.getInt8(b + i)) return false;
-    }
-    return true;
+    return bytesEqual(this.#view, a, this.#view, b, length);
   }
 
   #skipVarint(): void {
@@ -131,4 +129,28 @@ export function shortVarintEnd(
     if (buf[i]! < 128) return i + 1;
   }
   return 0;
+}
+
+/** Whether `length` bytes of two buffers are equal. */
+export function bytesEqual(
+  left: DataView,
+  a: number,
+  right: DataView,
+  b: number,
+  length: number,
+): boolean {
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    if (left.getInt32(a + i, true) !== right.getInt32(b + i, true)) {
+      return false;
+    }
+  }
+  if (i < length && length >= 4) {
+    i = length - 4;
+    return left.getInt32(a + i, true) === right.getInt32(b + i, true);
+  }
+  for (; i < length; i++) {
+    if (left.getInt8(a + i) !== right.getInt8(b + i)) return false;
+  }
+  return true;
 }

@@ -91,6 +91,13 @@ export class RecordView {
     return this;
   }
 
+  /** Whether a record has no source id. */
+  get hasNameless(): boolean {
+    const { sourceIds, count } = this.ids;
+    for (let i = 0; i < count; i++) if (sourceIds[i] === "") return true;
+    return false;
+  }
+
   /** The key of record `i`. This and what follows are views of the buffer. */
   key(i: number): Uint8Array {
     return lastField(this.#open(i), 0x1a) ?? empty;

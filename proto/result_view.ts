@@ -8,6 +8,13 @@ import { FieldReader } from "./field_reader.ts";
 import { RecordIds } from "./record_ids.ts";
 import { cachedText } from "./text_cache.ts";
 
+/** The ids of the records that were sent, as their bytes are. */
+export interface SentIds {
+  readonly count: number;
+  /** Where the id of record `n`, with its tag, ends in `answer` if it stands at `pos`, before `end`; else -1. */
+  idEnd(n: number, answer: DataView, pos: number, end: number): number;
+}
+
 const empty: Uint8Array = new Uint8Array(0);
 
 /** Results of one buffer, as columns; what lies beyond `count` in them is stale. */
@@ -65,6 +72,14 @@ export abstract class ResultView {
       } else this.readResponseField(tag, from);
     }
     return this;
+  }
+
+  /** Where the results of the response begin, behind its id; -1 when it is long. */
+  protected firstResult(): number {
+    const { bytes } = this;
+    if (bytes[0] !== 0x0a) return 0;
+    const end = 2 + bytes[1]!;
+    return bytes[1]! < 128 && end <= bytes.length ? end : -1;
   }
 
   /** The tag of the response's results. */

@@ -3,7 +3,7 @@
  * well-formed throughout; anything else is a WireError.
  */
 import type { WriteStatus } from "./messages/sink.ts";
-import { ResultView } from "./result_view.ts";
+import { ResultView, type SentIds } from "./result_view.ts";
 
 /** The results of a sink: RecordWriteResult messages. */
 export class WriteResultView extends ResultView {
@@ -18,6 +18,33 @@ export class WriteResultView extends ResultView {
   override reset(bytes: Uint8Array): this {
     this.status = 0;
     return super.reset(bytes);
+  }
+
+  /**
+   * The status of a response that says of each record sent, in order, that it was written and nothing
+   * more: as most do. -1 when it says anything else. Reads no results.
+   */
+  statusIfAllWritten(sent: SentIds): WriteStatus | -1 {
+    const { bytes, reader: { view } } = this;
+    const { count } = sent;
+    let pos = this.firstResult();
+    let status = 0;
+    if (pos >= 0 && bytes[pos] === 0x10 && bytes[pos + 1]! < 128) {
+      status = bytes[pos + 1]!;
+      pos += 2;
+    }
+    for (let n = 0; n < count; n++) {
+      if (pos < 0 || bytes[pos] !== 0x1a) return -1;
+      const end = pos + 2 + bytes[pos + 1]!;
+      if (!(bytes[pos + 1]! < 128 && end <= bytes.length)) return -1;
+      const idEnd = sent.idEnd(n, view, pos + 2, end);
+      if (
+        idEnd < 0 || idEnd + 2 !== end || bytes[idEnd] !== 0x10 ||
+        bytes[idEnd + 1] !== 1
+      ) return -1;
+      pos = end;
+    }
+    return pos === bytes.length ? status : -1;
   }
 
   protected override clear(i: number): void {

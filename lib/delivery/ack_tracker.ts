@@ -105,8 +105,11 @@ export class AckTracker implements EntryOwner {
   /** A branch of the record is settled. */
   settle(slot: number): void {
     const left = --this.#branches[slot]!;
-    if (left === 0) this.#finish(slot);
-    else invariant(left > 0, `record ${slot} is settled twice`);
+    if (left === 0) {
+      if (this.#copyOf[slot] === 0 && this.#removed[slot] === 0) {
+        this.#finishOne(slot);
+      } else this.#finish(slot);
+    } else if (left < 0) invariant(false, `record ${slot} is settled twice`);
   }
 
   /** A branch of the record ends because its pipeline is no more. */
@@ -161,6 +164,26 @@ export class AckTracker implements EntryOwner {
     return slot;
   }
 
+  /** What `#finish` does for a record that was not given up and came once. */
+  #finishOne(slot: number): void {
+    const window = this.#windowOf[slot];
+    if (window !== undefined) {
+      if (window.settle(this.#entryOf[slot]!)) this.raised.push(window);
+      this.#buffer.removeRecords(window.account, 1);
+    }
+    this.settled++;
+    const intake = this.#intakes[this.#intakeOf[slot]!]!;
+    intake.answer(this.#placeOf[slot]!, Outcome.Accepted, Rejection.None);
+    if (!intake.listed) this.tell(intake);
+    this.#release(slot);
+  }
+
+  #release(slot: number): void {
+    this.#windowOf[slot] = undefined;
+    this.#free[this.#freeCount++] = slot;
+    this.#open--;
+  }
+
   #finish(slot: number): void {
     const removed = this.#removed[slot] === 1;
     const window = this.#windowOf[slot];
@@ -182,9 +205,7 @@ export class AckTracker implements EntryOwner {
       if (window !== undefined) this.#buffer.removeRecords(window.account, 1);
       const copy = this.#copyOf[next]!;
       this.#copyOf[next] = 0;
-      this.#windowOf[next] = undefined;
-      this.#free[this.#freeCount++] = next;
-      this.#open--;
+      this.#release(next);
       next = copy;
     }
   }

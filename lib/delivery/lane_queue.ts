@@ -80,24 +80,25 @@ export class LaneQueue {
     let full = countMax === 0;
     while (!full) {
       const piece = this.#pieces[this.#first]!;
-      const { load, records } = piece;
+      const { load, records, taken } = piece;
       const { starts, ends } = load.view;
-      const end = load.countOf(records);
-      work.addLoad(load);
-      let taken = piece.taken;
-      while (taken < end) {
-        const index = records === "all" ? taken : records[taken]!;
+      const last = load.countOf(records);
+      const end = Math.min(last, taken + countMax - count);
+      let to = taken;
+      for (; to < end; to++) {
+        const index = records === "all" ? to : records[to]!;
         const length = ends[index]! - starts[index]!;
-        full = count > 0 && bytes + length > bytesMax;
-        if (full) break;
-        work.add(index);
+        if (bytes + length > bytesMax && count + to > taken) break;
         bytes += length;
-        taken++;
-        full = ++count === countMax;
-        if (full) break;
       }
-      piece.taken = taken;
-      if (taken === end) this.#shift();
+      if (to > taken) {
+        work.addLoad(load);
+        work.addRange(records, taken, to);
+      }
+      count += to - taken;
+      piece.taken = to;
+      full = to < end || count === countMax;
+      if (to === last) this.#shift();
     }
     this.#count -= count;
     this.#bytes -= bytes;

@@ -20,6 +20,8 @@ export class OrderedOutputs {
   #count = 0;
   /** The first position that is not given on. */
   #next = 0;
+  /** Whether the last load is the outputs of all, one for each, and none is given on. */
+  #isWhole = false;
 
   /** Begins a work of so many records. */
   begin(count: number): void {
@@ -49,6 +51,11 @@ export class OrderedOutputs {
     this.#resolved[position] = 1;
   }
 
+  /** Each record of the work has become the one in its place in the load added last. */
+  madeAll(): void {
+    this.#isWhole = true;
+  }
+
   /** Nothing came of the record in a position, and nothing will. */
   ended(position: number): void {
     this.#loadOf[position] = 0;
@@ -58,6 +65,11 @@ export class OrderedOutputs {
 
   /** Gives on what is next in order. */
   drain(each: (load: Load, records: Records) => void): void {
+    if (this.#isWhole) {
+      this.#isWhole = false;
+      this.#next = this.#count;
+      each(this.#loads[this.#loads.length - 1]!, "all");
+    }
     while (this.#next < this.#count && this.#resolved[this.#next] === 1) {
       if (this.#starts[this.#next] === this.#ends[this.#next]) this.#next++;
       else this.#giveRun(each);
@@ -67,6 +79,10 @@ export class OrderedOutputs {
 
   /** Gives all up: tells the slot of each record that was not given on. */
   giveUp(each: (slot: number) => void): void {
+    if (this.#isWhole) {
+      for (const slot of this.#loads[this.#loads.length - 1]!.slots) each(slot);
+      this.#next = this.#count;
+    }
     for (let position = this.#next; position < this.#count; position++) {
       if (this.#resolved[position] === 0) continue;
       const { slots } = this.#loads[this.#loadOf[position]! - 1] ?? nothing;
@@ -81,6 +97,7 @@ export class OrderedOutputs {
     for (const load of this.#loads) load.release();
     this.#loads.length = 0;
     this.#count = this.#next = 0;
+    this.#isWhole = false;
   }
 
   /** Gives on the outputs of one load that follow one another. */

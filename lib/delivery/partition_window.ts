@@ -51,7 +51,7 @@ export class PartitionWindow {
   committing = false;
   /** The entry of the record that `admit` found new. */
   entry = 0;
-  /** Refused records hold the offset back until then. */
+  /** Refused records hold the offset back until then; Infinity: until they come again, from the offset on. */
   refusedUntilMs = 0;
   readonly #owner: EntryOwner;
   // A ring of entries in rising order of their sequence numbers. An entry is known by a count that
@@ -63,8 +63,8 @@ export class PartitionWindow {
   #head = 0;
   #tail = 0;
   #inFlight = 0;
-  /** Whether refused records may lie between the entries. */
-  #hasGaps = false;
+  /** Refused records may lie between the entries until then; 0: none do. */
+  #gapsUntilMs = 0;
 
   /** `committed` is the offset that the partition has, if it has one. */
   constructor(
@@ -86,7 +86,7 @@ export class PartitionWindow {
 
   /** Whether nothing of the partition is known beyond its offset. */
   get isEmpty(): boolean {
-    return this.#head === this.#tail && !this.#hasGaps;
+    return this.#head === this.#tail && this.#gapsUntilMs === 0;
   }
 
   /** How many entries the window has: what it costs to keep. */
@@ -147,18 +147,21 @@ export class PartitionWindow {
    * not know may be sent again, and the offset stays.
    */
   refusedBefore(untilMs: number): void {
-    this.#hasGaps = true;
-    this.refusedUntilMs = Math.max(this.refusedUntilMs, untilMs);
+    this.#gapsUntilMs = untilMs;
   }
 
-  /** Whether refused records hold the offset back. */
+  /** Whether refused records hold the offset back, now or once what is before them is settled. */
   get holdsRefused(): boolean {
-    return this.#hasGaps || !this.isEmpty &&
-        holdsBack(this.#states[this.#head & this.#mask]!);
+    if (this.#gapsUntilMs > 0) return true;
+    for (let entry = this.#head; entry < this.#tail; entry++) {
+      if (holdsBack(this.#states[entry & this.#mask]!)) return true;
+    }
+    return false;
   }
 
   /** Passes over refused records whose time is over. Whether `raised` has become true by it. */
   expire(nowMs: number): boolean {
+    if (nowMs >= this.#gapsUntilMs) this.#gapsUntilMs = 0;
     return this.#advance(nowMs);
   }
 
@@ -210,6 +213,8 @@ export class PartitionWindow {
   /** Ends the run of refused records at `entry` before this one, which is of it; returns where the rest is. */
   #cutRun(entry: number, low: number, high: number): number {
     if (low === 0 && high === 0) return entry;
+    // What comes again from the offset on leaves nothing out: what is not between is no more.
+    if (this.refusedUntilMs === Infinity) return entry;
     const beforeLow = low === 0 ? 0xffff_ffff : low - 1;
     const beforeHigh = low === 0 ? high - 1 : high;
     const isFirst = entry === this.#head
@@ -286,10 +291,7 @@ export class PartitionWindow {
    */
   #advance(nowMs: number): boolean {
     const before = this.raised;
-    if (this.#hasGaps) {
-      if (nowMs < this.refusedUntilMs) return false;
-      this.#hasGaps = false;
-    }
+    if (nowMs < this.#gapsUntilMs) return false;
     while (this.#head !== this.#tail) {
       const at = this.#head & this.#mask;
       const state = this.#states[at]!;
@@ -337,7 +339,7 @@ export class PartitionWindow {
       const before = to > this.#head
         ? this.#states[to - 1 & this.#mask]!
         : undefined;
-      const run = mergedState(before, state, all, this.#hasGaps);
+      const run = mergedState(before, state, all, this.#gapsUntilMs > 0);
       if (run === undefined) {
         if (to !== from) this.#move(from, to);
         to++;

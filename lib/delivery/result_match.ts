@@ -20,13 +20,35 @@ export class ResultMatch {
       this.positions = new Int32Array(Math.max(64, count));
     }
     this.unknown = 0;
-    const both = Math.min(count, sent.length);
+    const inOrder = this.#matchInOrder(ids, work, sent);
+    if (inOrder < count) this.#matchRest(ids, work, sent, inOrder);
+  }
+
+  /** Matches results as long as they come as the records were sent; returns how many did. */
+  #matchInOrder(ids: RecordIds, work: Work, sent: Uint32Array): number {
+    const { positions } = this;
+    const { sequenceLows, sequenceHighs, partitions, sourceIds } = ids;
+    const { indexes, loadOf } = work;
+    const both = Math.min(ids.count, sent.length);
     let result = 0;
-    while (result < both && sameId(ids, result, work, sent[result]!)) {
-      this.positions[result] = sent[result]!;
-      result++;
+    while (result < both) {
+      // Of one load at a time: its columns are the same for many records.
+      const number = loadOf[sent[result]!]!;
+      const other = work.loads[number]!.view.ids;
+      for (; result < both; result++) {
+        const position = sent[result]!;
+        if (loadOf[position] !== number) break;
+        const index = indexes[position]!;
+        if (
+          sequenceLows[result] !== other.sequenceLows[index] ||
+          sequenceHighs[result] !== other.sequenceHighs[index] ||
+          partitions[result] !== other.partitions[index] ||
+          sourceIds[result] !== other.sourceIds[index]
+        ) return result;
+        positions[result] = position;
+      }
     }
-    if (result < count) this.#matchRest(ids, work, sent, result);
+    return result;
   }
 
   #matchRest(
@@ -49,20 +71,6 @@ export class ResultMatch {
       this.positions[result] = position;
     }
   }
-}
-
-function sameId(
-  ids: RecordIds,
-  result: number,
-  work: Work,
-  position: number,
-): boolean {
-  const other = work.idsOf(position);
-  const index = work.indexes[position]!;
-  return ids.sequenceLows[result] === other.sequenceLows[index] &&
-    ids.sequenceHighs[result] === other.sequenceHighs[index] &&
-    ids.partitions[result] === other.partitions[index] &&
-    ids.sourceIds[result] === other.sourceIds[index];
 }
 
 function keyOf(ids: RecordIds, i: number): string {

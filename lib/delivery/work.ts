@@ -6,7 +6,7 @@
 import { grown, type RecordIds } from "../../proto/record_ids.ts";
 import type { RecordJoin } from "../../proto/record_join.ts";
 import { workRecordsKept } from "../limits.ts";
-import type { Load } from "./load.ts";
+import type { Load, Records } from "./load.ts";
 
 /** Where a position stands. */
 export enum Standing {
@@ -44,15 +44,23 @@ export class Work {
   /** When the first attempt of a record failed, by position, in ms since the epoch. */
   readonly firstFailureMs: Map<number, number> = new Map();
 
-  /** Adds a record of the load that was added last. */
-  add(index: number): void {
-    const position = this.count++;
-    if (position === this.slots.length) this.#grow();
-    this.loadOf[position] = this.loads.length - 1;
-    this.indexes[position] = index;
-    this.slots[position] = this.loads[this.loads.length - 1]!.slots[index]!;
-    this.attempts[position] = 0;
-    this.standings[position] = Standing.Open;
+  /** Adds those of `records`, which are of the load that was added last, from one place to before another. */
+  addRange(records: Records, from: number, to: number): void {
+    const first = this.count;
+    const count = first + to - from;
+    if (count > this.slots.length) this.#grow(count);
+    const number = this.loads.length - 1;
+    const { slots: slotsOf } = this.loads[number]!;
+    const { indexes, slots } = this;
+    this.loadOf.fill(number, first, count);
+    this.attempts.fill(0, first, count);
+    this.standings.fill(Standing.Open, first, count);
+    for (let position = first, n = from; n < to; position++, n++) {
+      const index = records === "all" ? n : records[n]!;
+      indexes[position] = index;
+      slots[position] = slotsOf[index]!;
+    }
+    this.count = count;
   }
 
   /** Adds a load; the work holds it until it is cleared. */
@@ -98,6 +106,14 @@ export class Work {
     }
   }
 
+  /** The records in these positions stand so. */
+  setAll(positions: Uint32Array, standing: Standing): void {
+    const { standings } = this;
+    for (let n = 0; n < positions.length; n++) {
+      standings[positions[n]!] = standing;
+    }
+  }
+
   /** The record in a position has failed. */
   fail(position: number, standing: Standing, failure: Failure): void {
     this.standings[position] = standing;
@@ -117,8 +133,8 @@ export class Work {
     this.standings = new Uint8Array(0);
   }
 
-  #grow(): void {
-    const capacity = Math.max(64, this.slots.length * 2);
+  #grow(count: number): void {
+    const capacity = Math.max(64, count, this.slots.length * 2);
     this.loadOf = grown(this.loadOf, capacity);
     this.indexes = grown(this.indexes, capacity);
     this.slots = grown(this.slots, capacity);

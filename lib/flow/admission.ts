@@ -4,7 +4,11 @@
  * duplicate. What is not taken is rejected with the reason, and may be sent again.
  */
 import { type Intake, Outcome } from "../delivery/intake.ts";
-import { newRecord, settledRecord } from "../delivery/partition_window.ts";
+import {
+  newRecord,
+  type PartitionWindow,
+  settledRecord,
+} from "../delivery/partition_window.ts";
 import { Rejection } from "../delivery/rejection.ts";
 import type { FlowContext } from "./flow_context.ts";
 import type { Source, Sources, Taker } from "./sources.ts";
@@ -40,11 +44,10 @@ interface Turn {
   readonly takers: readonly Taker[];
   /** Why nothing may be taken, if so. */
   readonly refusal: Rejection;
-  /** Places of new records. */
-  readonly places: number[];
   room: number;
-  /** Records taken, copies included. */
-  taken: number;
+  /** New records, and copies of those under way, that were taken. */
+  fresh: number;
+  copies: number;
 }
 
 /** Admits the records of `intake`; `slots` gets those of the new ones. The first is whose bytes count. */
@@ -54,31 +57,65 @@ export function admit(
   slots: Uint32Array,
 ): readonly Admitted[] {
   const { ids, count } = intake;
+  const { sourceIds, partitions, sequenceLows, sequenceHighs } = ids;
+  const { context: { tracker }, sources, credit, nowMs, pulled } = inputs;
   const turns = new Map<string, Turn>();
   let sourceId: string | undefined;
   let turn: Turn | undefined;
   for (let place = 0; place < count; place++) {
-    if (ids.sourceIds[place] !== sourceId) {
-      sourceId = ids.sourceIds[place]!;
+    if (sourceIds[place] !== sourceId) {
+      sourceId = sourceIds[place]!;
       turn = turns.get(sourceId);
       if (turn === undefined) {
         turn = beginTurn(inputs, sourceId);
         turns.set(sourceId, turn);
       }
     }
-    admitOne(inputs, turn!, intake, place, slots);
+    const { source, room } = turn!;
+    const window = source &&
+      sources.window(source, partitions[place]!, pulled ? Infinity : nowMs);
+    // What is not taken is asked for again, from the offset on: it must not pass that in the meantime.
+    if (pulled && window !== undefined) window.refusedUntilMs = Infinity;
+    if (window === undefined || place >= credit || room === 0) {
+      refuse(inputs, turn!, window, intake, place);
+      continue;
+    }
+    const found = window.admit(
+      sequenceLows[place]!,
+      sequenceHighs[place]!,
+      tracker.nextSlot,
+    );
+    if (found === newRecord) {
+      slots[place] = tracker.take(intake, place, window, turn!.takers.length);
+      turn!.room--;
+      turn!.fresh++;
+    } else known(inputs, turn!, found, intake, place);
   }
+  return admittedOf(inputs, turns, intake, slots);
+}
+
+function admittedOf(
+  { context: { buffer } }: AdmissionInputs,
+  turns: ReadonlyMap<string, Turn>,
+  { count, ids }: Intake,
+  slots: Uint32Array,
+): readonly Admitted[] {
   const admitted: Admitted[] = [];
-  const { context: { buffer } } = inputs;
-  for (const { source, takers, places, taken } of turns.values()) {
-    if (taken > 0) buffer.addRecords(source!.account, taken);
-    if (places.length === 0) continue;
-    const all = places.length === count;
-    admitted.push({
-      source: source!,
-      takers,
-      places: all ? undefined : places,
-    });
+  for (const [sourceId, { source, takers, fresh, copies }] of turns) {
+    if (fresh + copies > 0) {
+      buffer.addRecords(source!.account, fresh + copies);
+    }
+    if (fresh === 0) continue;
+    let places: number[] | undefined;
+    if (fresh < count) {
+      places = [];
+      for (let place = 0; place < count; place++) {
+        if (slots[place] !== 0 && ids.sourceIds[place] === sourceId) {
+          places.push(place);
+        }
+      }
+    }
+    admitted.push({ source: source!, takers, places });
   }
   return admitted;
 }
@@ -94,57 +131,48 @@ function beginTurn(inputs: AdmissionInputs, sourceId: string): Turn {
   else if (takers.length === 0) refusal = Rejection.NoPipeline;
   else if (bytes > buffer.bounds.bytesMax) refusal = Rejection.TooLarge;
   else if (!buffer.fits(source.account, bytes)) refusal = Rejection.NoRoom;
-  const room = source === undefined ? 0 : buffer.recordRoom(source.account);
-  return { source, takers, refusal, places: [], room, taken: 0 };
+  const room = source === undefined || refusal !== Rejection.None
+    ? 0
+    : buffer.recordRoom(source.account);
+  return { source, takers, refusal, room, fresh: 0, copies: 0 };
 }
 
-function admitOne(
+/** The record is not taken. */
+function refuse(
   inputs: AdmissionInputs,
-  turn: Turn,
+  { source, refusal, room }: Turn,
+  window: PartitionWindow | undefined,
   intake: Intake,
   place: number,
-  slots: Uint32Array,
 ): void {
-  const { context: { tracker }, sources, nowMs, holdUntilMs } = inputs;
-  const { source } = turn;
-  const { ids } = intake;
-  const partition = ids.partitions[place]!;
-  const window = source && sources.window(source, partition, nowMs);
+  const { context: { tracker }, sources, credit, holdUntilMs } = inputs;
+  let reason = refusal;
   if (window === undefined) {
     sources.refused(source, holdUntilMs);
-    return tracker.answer(
-      intake,
-      place,
-      Outcome.Rejected,
-      turn.refusal || Rejection.TooManyPartitions,
-    );
-  }
-  // What is not taken is asked for again, from the offset on: it must not pass that in the meantime.
-  if (inputs.pulled) window.refusedUntilMs = Infinity;
-  const low = ids.sequenceLows[place]!;
-  const high = ids.sequenceHighs[place]!;
-  const refusal = turn.refusal ||
-    (place >= inputs.credit
-      ? Rejection.NoCredit
-      : turn.room === 0
-      ? Rejection.NoRoom
-      : Rejection.None);
-  if (refusal !== Rejection.None) {
-    window.refuse(low, high, holdUntilMs);
+    reason ||= Rejection.TooManyPartitions;
+  } else {
+    const { sequenceLows, sequenceHighs } = intake.ids;
+    window.refuse(sequenceLows[place]!, sequenceHighs[place]!, holdUntilMs);
     sources.holdRefused(window);
-    return tracker.answer(intake, place, Outcome.Rejected, refusal);
+    if (place >= credit) reason ||= Rejection.NoCredit;
+    else if (room === 0) reason ||= Rejection.NoRoom;
   }
-  const found = window.admit(low, high, tracker.nextSlot);
+  tracker.answer(intake, place, Outcome.Rejected, reason);
+}
+
+/** The record is settled, or under way as `found`. */
+function known(
+  { context: { tracker, counters } }: AdmissionInputs,
+  turn: Turn,
+  found: number,
+  intake: Intake,
+  place: number,
+): void {
   if (found === settledRecord) {
     return tracker.answer(intake, place, Outcome.Duplicate);
   }
   turn.room--;
-  turn.taken++;
-  if (found === newRecord) {
-    slots[place] = tracker.take(intake, place, window, turn.takers.length);
-    turn.places.push(place);
-  } else {
-    tracker.join(found, intake, place);
-    inputs.context.counters.joined++;
-  }
+  turn.copies++;
+  tracker.join(found, intake, place);
+  counters.joined++;
 }

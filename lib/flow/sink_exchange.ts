@@ -8,6 +8,7 @@ import { childLineage } from "../delivery/lineage.ts";
 import type { ServiceInstance } from "../delivery/ports.ts";
 import { ResultMatch } from "../delivery/result_match.ts";
 import { Standing, Work } from "../delivery/work.ts";
+import { WorkIds } from "../delivery/work_ids.ts";
 import { DeliveryGuarantee, WriteStatus } from "../../proto/messages/sink.ts";
 import { RecordJoin } from "../../proto/record_join.ts";
 import { RecordRewriter } from "../../proto/record_rewriter.ts";
@@ -29,6 +30,7 @@ export class SinkExchange implements Exchange<"sink"> {
   readonly #join: RecordJoin = new RecordJoin();
   readonly #keyed: RecordRewriter = new RecordRewriter();
   readonly #match: ResultMatch = new ResultMatch();
+  readonly #sentIds: WorkIds = new WorkIds();
   #work: Work = new Work();
   /** Of the instance, when the request under way was made. */
   #incarnation = 0;
@@ -73,12 +75,14 @@ export class SinkExchange implements Exchange<"sink"> {
     instance: ServiceInstance<"sink">,
   ): void {
     const { views } = this.#stage.run.context;
-    const view = views.writes.take();
-    view.reset(answer).addResponse();
-    if (view.count === 0) this.#readStatus(view, positions);
-    else this.#readResults(view, positions);
-    const pending = view.status === WriteStatus.Pending;
+    const view = views.writes.take().reset(answer);
+    let status = view.statusIfAllWritten(
+      this.#sentIds.reset(this.#work, positions),
+    );
+    if (status === -1) status = this.#readAny(view, positions);
+    else this.#work.setAll(positions, Standing.Done);
     views.writes.give(view);
+    const pending = status === WriteStatus.Pending;
     this.#settle(positions, pending ? instance : undefined);
   }
 
@@ -87,6 +91,14 @@ export class SinkExchange implements Exchange<"sink"> {
   giveOn(): void {}
 
   giveUp(): void {}
+
+  /** Reads an answer in full; returns its status. */
+  #readAny(view: WriteResultView, positions: Uint32Array): WriteStatus {
+    view.addResponse();
+    if (view.count === 0) this.#readStatus(view, positions);
+    else this.#readResults(view, positions);
+    return view.status;
+  }
 
   /** A sink without a result for any record speaks for all of them by the status of the batch. */
   #readStatus(view: WriteResultView, positions: Uint32Array): void {

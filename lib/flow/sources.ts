@@ -79,7 +79,10 @@ export class Sources {
     return source;
   }
 
-  /** The window of a partition; undefined when there is no room for one more. */
+  /**
+   * The window of a partition; undefined when there is no room for one more. Records that were refused
+   * before hold a new one back; not so, `nowMs` being Infinity, those that will be asked for again.
+   */
   window(
     source: Source,
     partition: number,
@@ -120,7 +123,6 @@ export class Sources {
   tick(nowMs: number): void {
     const { raised } = this.#context.tracker;
     for (const window of this.#holding) {
-      if (nowMs < window.refusedUntilMs) continue;
       if (window.expire(nowMs)) raised.push(window);
       if (!window.holdsRefused) this.#holding.delete(window);
     }

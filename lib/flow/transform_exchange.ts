@@ -7,6 +7,7 @@ import { Load } from "../delivery/load.ts";
 import { OrderedOutputs } from "../delivery/ordered_outputs.ts";
 import { ResultMatch } from "../delivery/result_match.ts";
 import { Standing, Work } from "../delivery/work.ts";
+import { WorkIds } from "../delivery/work_ids.ts";
 import { TransformStatus } from "../../proto/messages/transform.ts";
 import { RecordJoin } from "../../proto/record_join.ts";
 import type { TransformResultView } from "../../proto/transform_result_view.ts";
@@ -30,6 +31,7 @@ export class TransformExchange implements Exchange<"transform"> {
   readonly #settings: TransformStage;
   readonly #join: RecordJoin = new RecordJoin();
   readonly #match: ResultMatch = new ResultMatch();
+  readonly #sentIds: WorkIds = new WorkIds();
   readonly #outputs: OrderedOutputs = new OrderedOutputs();
   #work: Work = new Work();
 
@@ -58,34 +60,27 @@ export class TransformExchange implements Exchange<"transform"> {
 
   read(answer: Uint8Array, positions: Uint32Array): void {
     const { views } = this.#stage.run.context;
-    const view = views.transforms.take();
+    const view = views.transforms.take().reset(answer);
+    const work = this.#work;
+    if (
+      positions.length === work.count &&
+      view.addIfOneForEach(this.#sentIds.reset(work, positions)) &&
+      !view.outputs.hasNameless
+    ) return this.#allMade(view, answer.length);
     view.reset(answer).addResponse();
     const match = this.#match;
-    match.match(view.ids, this.#work, positions);
+    match.match(view.ids, work, positions);
     this.#stage.counters.unknownResults += match.unknown;
-    const { count } = view.outputs;
-    const slots = new Uint32Array(count);
-    const bytes = new DerivedBytes(
-      this.#stage.run.context.buffer,
-      answer.length,
-      () => views.transforms.give(view, Math.max(view.count, count)),
-    );
-    const load = new Load(
-      bytes,
-      view.outputs,
-      slots,
-      this.#lineage(view),
-      answer.length,
-    );
-    this.#outputs.addLoad(load);
+    const slots = new Uint32Array(view.outputs.count);
+    this.#addLoad(view, slots, this.#lineage(view), answer.length);
     for (let result = 0; result < view.count; result++) {
       const position = match.positions[result]!;
       if (position >= 0) this.#readOne(view, result, position, slots);
     }
     for (let n = 0; n < positions.length; n++) {
       const position = positions[n]!;
-      if (this.#work.standings[position] === Standing.Open) {
-        this.#work.fail(position, Standing.Failed, unanswered);
+      if (work.standings[position] === Standing.Open) {
+        work.fail(position, Standing.Failed, unanswered);
       }
     }
   }
@@ -103,6 +98,35 @@ export class TransformExchange implements Exchange<"transform"> {
 
   giveUp(each: (slot: number) => void): void {
     this.#outputs.giveUp(each);
+  }
+
+  /** Each record of the work has become the one in its place among the outputs. */
+  #allMade(view: TransformResultView, bytes: number): void {
+    const work = this.#work;
+    const slots = work.slots.slice(0, work.count);
+    const shared = work.sharedLineage;
+    const lineage = shared === undefined
+      ? Float64Array.from(slots, (_, position) => this.#child(position, 0))
+      : childLineage(shared, this.#stage.nameHash, 0);
+    this.#addLoad(view, slots, lineage, bytes);
+    work.standings.fill(Standing.Done, 0, work.count);
+    this.#outputs.madeAll();
+  }
+
+  #addLoad(
+    view: TransformResultView,
+    slots: Uint32Array,
+    lineage: number | Float64Array,
+    size: number,
+  ): void {
+    const { buffer, views } = this.#stage.run.context;
+    const records = Math.max(view.count, view.outputs.count);
+    const bytes = new DerivedBytes(
+      buffer,
+      size,
+      () => views.transforms.give(view, records),
+    );
+    this.#outputs.addLoad(new Load(bytes, view.outputs, slots, lineage, size));
   }
 
   #readOne(
@@ -159,26 +183,30 @@ export class TransformExchange implements Exchange<"transform"> {
 
   /** The lineage of the outputs; one number where every record has one output and came alike. */
   #lineage(view: TransformResultView): number | Float64Array {
-    const { nameHash } = this.#stage;
-    const work = this.#work;
-    const shared = work.sharedLineage;
+    const shared = this.#work.sharedLineage;
     const { count } = view.outputs;
     let single = shared !== undefined && count === view.count;
     for (let result = 0; single && result < count; result++) {
       single = view.outputsStart(result) === result;
     }
-    if (single) return childLineage(shared!, nameHash, 0);
+    if (single) return childLineage(shared!, this.#stage.nameHash, 0);
     const lineage = new Float64Array(count);
     for (let result = 0; result < view.count; result++) {
       const position = this.#match.positions[result]!;
       if (position < 0) continue;
-      const parent = work.load(position).lineageOf(work.indexes[position]!);
       const start = view.outputsStart(result);
       const end = view.outputsEnd(result);
       for (let i = start; i < end; i++) {
-        lineage[i] = childLineage(parent, nameHash, i - start);
+        lineage[i] = this.#child(position, i - start);
       }
     }
     return lineage;
+  }
+
+  /** The lineage of output `place` of the record in a position. */
+  #child(position: number, place: number): number {
+    const work = this.#work;
+    const parent = work.load(position).lineageOf(work.indexes[position]!);
+    return childLineage(parent, this.#stage.nameHash, place);
   }
 }

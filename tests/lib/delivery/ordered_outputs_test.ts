@@ -31,6 +31,28 @@ Deno.test("OrderedOutputs gives a whole load on as such", () => {
   assertEquals(parts, ["all"]);
 });
 
+Deno.test("OrderedOutputs gives on, or up, a load that is the outputs of all records", () => {
+  const outputs = new OrderedOutputs();
+  const { each, parts, given } = collector();
+  const releases = new Releases();
+  outputs.begin(2);
+  outputs.addLoad(loadOf(recordsOf(1, 2), 5, releases));
+  outputs.madeAll();
+  outputs.drain(each);
+  outputs.drain(each);
+  assertEquals([given, parts], [[1, 2], ["all"]]);
+  assertEquals(releases.loads.length, 1);
+  outputs.begin(2);
+  outputs.addLoad(loadOf(recordsOf(1, 2), 5, releases));
+  outputs.madeAll();
+  const slots: number[] = [];
+  outputs.giveUp((slot) => slots.push(slot));
+  assertEquals(slots, [5, 6]);
+  assertEquals(releases.loads.length, 2);
+  outputs.drain(each);
+  assertEquals(given, [1, 2]);
+});
+
 Deno.test("OrderedOutputs lets nothing overtake a record that is tried again", () => {
   const releases = new Releases();
   const outputs = new OrderedOutputs();

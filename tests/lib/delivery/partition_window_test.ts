@@ -142,6 +142,53 @@ Deno.test("PartitionWindow keeps the others of a run refused when one of it come
   }
 });
 
+Deno.test("PartitionWindow is told of as holding back for as long as it has refused records anywhere", () => {
+  const setup = new Setup();
+  const one = setup.admit(1).slot;
+  setup.refuse(2, 100);
+  const three = setup.admit(3).slot;
+  setup.window.expire(200);
+  assertEquals(setup.window.holdsRefused, true);
+  setup.settle(one);
+  setup.settle(three);
+  setup.window.expire(300);
+  assertEquals([setup.window.offset, setup.window.holdsRefused], [3n, false]);
+});
+
+Deno.test("PartitionWindow holds back until what was refused has come again from the offset on, gaps or not", () => {
+  const setup = new Setup(0n);
+  const sequences = Array.from({ length: 200 }, (_, i) => i * 3 + 1);
+  setup.window.refusedUntilMs = Infinity;
+  for (const sequence of sequences) setup.refuse(sequence, 100);
+  setup.settle(setup.admit(1_000).slot);
+  setup.window.expire(1_000);
+  assertEquals(setup.window.offset, 0n);
+  for (const sequence of sequences) {
+    const { kind, slot } = setup.admit(sequence);
+    assertEquals(kind, "new");
+    setup.settle(slot);
+  }
+  assertEquals([setup.window.offset, setup.window.isEmpty], [1_000n, true]);
+});
+
+Deno.test("PartitionWindow lets nothing of what came before it was there be passed, and takes it", () => {
+  const setup = new Setup(5n);
+  setup.window.refusedBefore(100);
+  assertEquals(setup.window.isEmpty, false);
+  for (let sequence = 20; sequence < 200; sequence += 2) {
+    setup.settle(setup.admit(sequence).slot);
+  }
+  assertEquals(setup.window.offset, 5n);
+  const ten = setup.admit(10);
+  const odd = setup.admit(31);
+  assertEquals([ten.kind, odd.kind], ["new", "new"]);
+  setup.settle(ten.slot);
+  setup.settle(odd.slot);
+  assertEquals([setup.window.offset, setup.window.expire(99)], [5n, false]);
+  assertEquals(setup.window.expire(100), true);
+  assertEquals([setup.window.offset, setup.window.isEmpty], [198n, true]);
+});
+
 Deno.test("PartitionWindow lets a record that was given back come again", () => {
   const setup = new Setup();
   const one = setup.admit(1).slot;
@@ -243,7 +290,7 @@ Deno.test("PartitionWindow takes no refused record for settled, in any order of 
         if (sequence === undefined) continue;
         setup.window.giveBack(
           setup.entryOf.get(inFlight.get(sequence)!)!,
-          Infinity,
+          1_000,
         );
         inFlight.delete(sequence);
         refused.add(sequence);
@@ -251,7 +298,7 @@ Deno.test("PartitionWindow takes no refused record for settled, in any order of 
         // Refused when it comes first, or while it is under way: then the first copy counts.
         const again = random() < 0.3 ? any(inFlight.keys()) : undefined;
         const sequence = again ?? next();
-        setup.refuse(sequence, Infinity);
+        setup.refuse(sequence, 1_000);
         if (again === undefined) refused.add(sequence);
       } else {
         const sequence = any(inFlight.keys());
@@ -273,7 +320,7 @@ Deno.test("PartitionWindow takes no refused record for settled, in any order of 
       inFlight.set(sequence, slot);
     }
     for (const slot of inFlight.values()) setup.settle(slot);
-    setup.window.expire(Infinity);
+    setup.window.expire(1_000);
     assertEquals(setup.window.isEmpty, true, say);
     assertEquals(setup.window.offset, BigInt(top), say);
   }

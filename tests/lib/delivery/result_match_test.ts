@@ -6,7 +6,7 @@ import { loadOf, recordsOf, viewOf } from "../../fixtures/loads.ts";
 function workOf(...sequences: readonly (number | bigint)[]): Work {
   const work = new Work();
   work.addLoad(loadOf(recordsOf(...sequences)));
-  for (let i = 0; i < sequences.length; i++) work.add(i);
+  work.addRange("all", 0, sequences.length);
   return work;
 }
 

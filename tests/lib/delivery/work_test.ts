@@ -17,9 +17,9 @@ Deno.test("Work knows of each position its load, its record and its slot", () =>
   const work = new Work();
   const [one, other] = [loadOf(recordsOf(1, 2), 10), loadOf(recordsOf(3), 20)];
   work.addLoad(one);
-  work.add(1);
+  work.addRange(Uint32Array.of(1), 0, 1);
   work.addLoad(other);
-  work.add(0);
+  work.addRange(Uint32Array.of(0), 0, 1);
   assertEquals(work.count, 2);
   assertEquals([work.load(0), work.load(1)], [one, other]);
   assertEquals(Array.from(work.slots.subarray(0, 2)), [11, 20]);
@@ -31,9 +31,9 @@ Deno.test("Work joins the records of positions in their order, neighbours and ot
   const work = new Work();
   const join = new RecordJoin();
   work.addLoad(loadOf(recordsOf(1, 2, 3, 4)));
-  for (let i = 0; i < 4; i++) work.add(i);
+  work.addRange("all", 0, 4);
   work.addLoad(loadOf(recordsOf(5, 6)));
-  for (let i = 0; i < 2; i++) work.add(i);
+  work.addRange("all", 0, 2);
   work.joinTo(join, Uint32Array.of(0, 1, 3, 4, 5));
   assertEquals(sequencesOf(join), [1, 2, 4, 5, 6]);
   join.clear();
@@ -47,7 +47,7 @@ Deno.test("Work holds each load until it is cleared, and forgets failures with i
   const work = new Work();
   work.addLoad(load);
   work.addLoad(load);
-  work.add(0);
+  work.addRange(Uint32Array.of(0), 0, 1);
   load.release();
   work.fail(0, Standing.Failed, { code: "INTERNAL", message: "broken" });
   work.firstFailureMs.set(0, 5);
@@ -67,7 +67,7 @@ Deno.test("Work keeps what it has when it grows, and begins anew when used again
   const load = loadOf(recordsOf(...Array.from({ length: count }, (_, i) => i)));
   work.addLoad(load);
   for (let i = 0; i < count; i++) {
-    work.add(i);
+    work.addRange(Uint32Array.of(i), 0, 1);
     work.attempts[i] = i % 100;
     work.standings[i] = Standing.Done;
   }
@@ -78,7 +78,7 @@ Deno.test("Work keeps what it has when it grows, and begins anew when used again
   }
   work.clear();
   work.addLoad(load);
-  work.add(3);
+  work.addRange(Uint32Array.of(3), 0, 1);
   assertEquals([work.attempts[0], work.standings[0]], [0, Standing.Open]);
 });
 
@@ -94,4 +94,16 @@ Deno.test("firstPositions() counts from 0", () => {
   assertEquals(Array.from(firstPositions(3)), [0, 1, 2]);
   assertEquals(firstPositions(5_000)[4_999], 4_999);
   assertEquals(firstPositions(0).length, 0);
+});
+
+Deno.test("Work.setAll() says of all positions named how they stand", () => {
+  const work = new Work();
+  work.addLoad(loadOf(recordsOf(1, 2, 3)));
+  work.addRange("all", 0, 3);
+  work.setAll(Uint32Array.of(0, 2), Standing.Done);
+  assertEquals([...work.standings.subarray(0, 3)], [
+    Standing.Done,
+    Standing.Open,
+    Standing.Done,
+  ]);
 });
