@@ -5,6 +5,9 @@
 import type { ServedKind, ServiceInstance } from "../delivery/ports.ts";
 import type { Work } from "../delivery/work.ts";
 
+/** No fields. */
+export const noFields: Uint8Array = new Uint8Array(0);
+
 /** The exchange of one lane. */
 export interface Exchange<Kind extends ServedKind> {
   /** A new work begins: all positions are open. */
@@ -25,6 +28,11 @@ export interface Exchange<Kind extends ServedKind> {
   ): void;
   /** The record in a position is given up, and is looked after elsewhere. */
   leave(position: number): void;
+  /**
+   * Fields that a dead letter of the record in a position has besides the record's own, so that it is
+   * the same record for the service when it is sent through again.
+   */
+  letterFields(position: number): Uint8Array;
   /** Gives on what is done, as far as order allows. */
   giveOn(): void;
   /** The work is given up: tells the slot of each branch that is not given on. */

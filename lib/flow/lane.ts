@@ -276,13 +276,15 @@ export class Lane<Kind extends ServedKind> {
     const work = this.#work;
     work.standings[position] = Standing.Done;
     this.#exchange.leave(position);
-    const firstFailureMs = work.firstFailureMs.get(position);
     this.#stage.letters.add(
       work.load(position),
       work.indexes[position]!,
       failure,
-      work.attempts[position]!,
-      firstFailureMs === undefined ? undefined : { firstFailureMs },
+      {
+        attempts: work.attempts[position]!,
+        firstFailureMs: work.firstFailureMs.get(position),
+        more: this.#exchange.letterFields(position),
+      },
     );
   }
 

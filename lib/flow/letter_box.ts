@@ -16,10 +16,13 @@ import {
 } from "../limits.ts";
 import type { StageRun } from "./stage_run.ts";
 
-/** What came before a record was given up. */
-export interface FailureHistory {
-  /** In ms since the epoch. */
-  readonly firstFailureMs: number;
+/** What a letter has besides the record and why it failed. */
+export interface LetterParts {
+  readonly attempts: number;
+  /** In ms since the epoch; undefined: now. */
+  readonly firstFailureMs: number | undefined;
+  /** Serialized fields to be added to the record. */
+  readonly more: Uint8Array;
 }
 
 interface Waiting {
@@ -58,14 +61,8 @@ export class LetterBox {
     return this.#trouble;
   }
 
-  /** Record `i` of `load` is given up after so many attempts. */
-  add(
-    load: Load,
-    i: number,
-    failure: Failure,
-    attempts: number,
-    history: FailureHistory | undefined,
-  ): void {
+  /** Record `i` of `load` is given up. */
+  add(load: Load, i: number, failure: Failure, parts: LetterParts): void {
     const { run, settings, counters } = this.#stage;
     const nowMs = run.context.ports.clock.nowMs();
     const slot = load.slots[i]!;
@@ -73,7 +70,7 @@ export class LetterBox {
     counters.deadLettered++;
     if (replay !== undefined) replay.failure = failure;
     const { bytes, starts, ends } = load.view;
-    const record = bytes.slice(starts[i], ends[i]);
+    const record = joined(bytes.subarray(starts[i], ends[i]), parts.more);
     this.#bytes += record.length;
     run.context.buffer.addDerived(record.length);
     this.#waiting.push({
@@ -84,9 +81,8 @@ export class LetterBox {
         stageId: settings.id,
         errorCode: failure.code,
         errorMessage: failure.message,
-        attempts: attempts + (replay?.attempts ?? 0),
-        firstFailureMs: replay?.firstFailureMs ?? history?.firstFailureMs ??
-          nowMs,
+        attempts: parts.attempts + (replay?.attempts ?? 0),
+        firstFailureMs: replay?.firstFailureMs ?? parts.firstFailureMs ?? nowMs,
         lastFailureMs: nowMs,
         replayOf: replay?.letterId,
       },
@@ -171,4 +167,12 @@ export class LetterBox {
       },
     );
   }
+}
+
+/** A copy of both. */
+function joined(record: Uint8Array, more: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(record.length + more.length);
+  bytes.set(record);
+  bytes.set(more, record.length);
+  return bytes;
 }

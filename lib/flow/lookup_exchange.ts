@@ -19,7 +19,7 @@ import { RecordJoin } from "../../proto/record_join.ts";
 import { RecordRewriter } from "../../proto/record_rewriter.ts";
 import type { LookupStage } from "../routing/types.ts";
 import { DerivedBytes } from "./derived_bytes.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, noFields } from "./exchange.ts";
 import type { StageRun } from "./stage_run.ts";
 
 const unanswered = {
@@ -30,7 +30,6 @@ const notText = {
   code: "DATA_LOSS",
   message: "the lookup found a value that is not UTF-8 text",
 };
-const nothing = new Uint8Array(0);
 
 /** The exchanges of one lane. */
 export class LookupExchange implements Exchange<"lookup"> {
@@ -93,6 +92,10 @@ export class LookupExchange implements Exchange<"lookup"> {
 
   leave(position: number): void {
     this.#outputs.ended(position);
+  }
+
+  letterFields(): Uint8Array {
+    return noFields;
   }
 
   giveOn(): void {
@@ -196,7 +199,7 @@ export class LookupExchange implements Exchange<"lookup"> {
     if (answer !== "miss") return answer;
     switch (this.#settings.lookup.onMiss) {
       case "pass_through":
-        return nothing;
+        return noFields;
       case "drop": {
         const { run, counters } = this.#stage;
         run.context.counters.dropped++;

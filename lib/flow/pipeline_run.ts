@@ -6,6 +6,7 @@
 import type { Load, Records } from "../delivery/load.ts";
 import { Router } from "../routing/route.ts";
 import type { CompiledPipeline } from "../routing/types.ts";
+import { noFields } from "./exchange.ts";
 import type { FlowContext } from "./flow_context.ts";
 import { StageRun } from "./stage_run.ts";
 
@@ -151,7 +152,8 @@ export class PipelineRun {
       code: "NOT_FOUND",
       message: "no edge or rule of the stage takes the record on",
     };
-    forEach(load, records, (i) => letters.add(load, i, failure, 0, undefined));
+    const parts = { attempts: 0, firstFailureMs: undefined, more: noFields };
+    forEach(load, records, (i) => letters.add(load, i, failure, parts));
   }
 }
 

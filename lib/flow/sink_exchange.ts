@@ -14,14 +14,13 @@ import { RecordJoin } from "../../proto/record_join.ts";
 import { RecordRewriter } from "../../proto/record_rewriter.ts";
 import type { WriteResultView } from "../../proto/write_result_view.ts";
 import type { SinkStage } from "../routing/types.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, noFields } from "./exchange.ts";
 import type { StageRun } from "./stage_run.ts";
 
 const unanswered = {
   code: "DATA_LOSS",
   message: "the sink gave no result for the record",
 };
-const nothing = new Uint8Array(0);
 
 /** The exchanges of one lane. */
 export class SinkExchange implements Exchange<"sink"> {
@@ -34,6 +33,8 @@ export class SinkExchange implements Exchange<"sink"> {
   #work: Work = new Work();
   /** Of the instance, when the request under way was made. */
   #incarnation = 0;
+  /** Whether its records carry keys. */
+  #isKeyed = false;
 
   constructor(stage: StageRun, settings: SinkStage) {
     this.#stage = stage;
@@ -49,6 +50,7 @@ export class SinkExchange implements Exchange<"sink"> {
     { exactlyOnce = false, port }: ServiceInstance<"sink">,
   ): Uint8Array {
     this.#incarnation = port.incarnation;
+    this.#isKeyed = exactlyOnce;
     const { retry, selector } = this.#settings;
     const join = this.#join;
     join.clear();
@@ -87,6 +89,10 @@ export class SinkExchange implements Exchange<"sink"> {
   }
 
   leave(): void {}
+
+  letterFields(position: number): Uint8Array {
+    return this.#isKeyed ? this.#keyField(position) : noFields;
+  }
 
   giveOn(): void {}
 
@@ -168,18 +174,19 @@ export class SinkExchange implements Exchange<"sink"> {
     keyed.reset();
     for (let n = 0; n < positions.length; n++) {
       const position = positions[n]!;
-      const load = work.load(position);
-      const i = work.indexes[position]!;
-      const { view } = load;
-      const more = view.idempotencyKey(i).length > 0
-        ? nothing
-        : idempotencyKeyField(
-          view.ids,
-          i,
-          childLineage(load.lineageOf(i), this.#stage.nameHash, 0),
-        );
-      keyed.add(view, i, more);
+      const { view } = work.load(position);
+      keyed.add(view, work.indexes[position]!, this.#keyField(position));
     }
     this.#join.addAll(keyed);
+  }
+
+  /** The key that the record in a position is given, as a field; none where it came with one. */
+  #keyField(position: number): Uint8Array {
+    const work = this.#work;
+    const load = work.load(position);
+    const i = work.indexes[position]!;
+    if (load.view.idempotencyKey(i).length > 0) return noFields;
+    const lineage = childLineage(load.lineageOf(i), this.#stage.nameHash, 0);
+    return idempotencyKeyField(load.view.ids, i, lineage);
   }
 }

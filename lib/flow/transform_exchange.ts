@@ -12,7 +12,7 @@ import { TransformStatus } from "../../proto/messages/transform.ts";
 import { RecordJoin } from "../../proto/record_join.ts";
 import type { TransformResultView } from "../../proto/transform_result_view.ts";
 import type { TransformStage } from "../routing/types.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, noFields } from "./exchange.ts";
 import { DerivedBytes } from "./derived_bytes.ts";
 import type { StageRun } from "./stage_run.ts";
 
@@ -87,6 +87,10 @@ export class TransformExchange implements Exchange<"transform"> {
 
   leave(position: number): void {
     this.#outputs.ended(position);
+  }
+
+  letterFields(): Uint8Array {
+    return noFields;
   }
 
   giveOn(): void {

@@ -163,6 +163,26 @@ Deno.test("Flow sends a dead letter through again at its stage, and tells that i
   world.flow.close();
 });
 
+Deno.test("Flow sends a dead letter again under the idempotency key that the sink has seen", async () => {
+  const world = new FlowWorld();
+  const state = { broken: true };
+  world.serve("archive", refusesAll(state), { exactlyOnce: true });
+  world.serve("enrich", passesOn);
+  world.flow.setPipeline(through("transform"));
+  const source = world.source();
+  source.push([order(1)]);
+  assert(world.time.runUntil(() => source.told.length === 1));
+  state.broken = false;
+  await outcomeOf(world, replayOf(world.letters[0]!));
+  const keys = world.callsOf("archive").map(({ records }) =>
+    records[0]!.id.idempotencyKey.toString()
+  );
+  assertEquals(keys.length, 2);
+  assert(keys[0]!.length > 0);
+  assertEquals(keys[0], keys[1]);
+  world.flow.close();
+});
+
 Deno.test("Flow keeps the id and the history of a letter that fails again", async () => {
   const world = new FlowWorld();
   world.serve("archive", refusesAll({ broken: true }));
