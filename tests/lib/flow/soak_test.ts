@@ -3,7 +3,7 @@
  * virtual time; services that answer late, badly or not at all, and sinks that lose what they have
  * pending; stores of letters and offsets that refuse; sources that repeat themselves; pipelines that
  * are changed and given up. At each ack, each commit and at the end it is looked at what the sinks
- * really have.
+ * really have; then the dead letters are sent through again, and they have all.
  */
 import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
@@ -59,6 +59,8 @@ class Soak {
   readonly keys: Map<string, string> = new Map();
   readonly sources: SoakSource[];
   readonly #pushed: Map<string, bigint[]> = new Map();
+  /** How many of these are known to be done, as an offset was committed. */
+  readonly #committed: Map<string, number> = new Map();
   #checkedLetters = 0;
   readonly #lettersFor: Set<string> = new Set();
   #version = 0;
@@ -73,7 +75,7 @@ class Soak {
       creditWindowRecords: 500,
       // On every other run there is no room for all partitions.
       partitionsTrackedMax: seed % 2 === 0 ? 15 : 100,
-      refusedHoldMs: 20_000,
+      refusedHoldMs: 60_000,
     }, seed);
     this.#serveStages();
     this.setPipeline();
@@ -152,6 +154,30 @@ class Soak {
     });
   }
 
+  /** Sends every dead letter through again. */
+  async replayLetters(): Promise<void> {
+    const { flow, letters, time } = this.world;
+    while (letters.length > 0) {
+      const some = letters.splice(0, 100);
+      const outcomes = some.map((letter, i) =>
+        flow.replay({ letterId: `${i}`, ...letter })
+      );
+      time.pass(20_000);
+      for (const { kind } of await Promise.all(outcomes)) {
+        assertEquals(kind, "settled");
+      }
+    }
+    this.#lettersFor.clear();
+    this.#checkedLetters = 0;
+  }
+
+  /** The records that were sent. */
+  get all(): readonly string[] {
+    return [...this.#pushed].flatMap(([partition, sequences]) =>
+      sequences.map((sequence) => `${partition}/${sequence}`)
+    );
+  }
+
   /** Notes that a source has sent the record. */
   pushed(sourceId: string, partition: number, sequence: bigint): void {
     const name = `${sourceId}/${partition}`;
@@ -165,13 +191,14 @@ class Soak {
     for (
       const { sourceId, partition, offset } of this.world.commits.splice(0)
     ) {
-      for (
-        const sequence of this.#pushed.get(`${sourceId}/${partition}`) ?? []
-      ) {
-        if (sequence > offset) continue;
-        const name = `${sourceId}/${partition}/${sequence}`;
-        assert(this.isDone(name), `${name} is not done, ${offset} committed`);
+      const name = `${sourceId}/${partition}`;
+      const sequences = this.#pushed.get(name) ?? [];
+      let next = this.#committed.get(name) ?? 0;
+      for (; next < sequences.length && sequences[next]! <= offset; next++) {
+        const record = `${name}/${sequences[next]}`;
+        assert(this.isDone(record), `${record} is open, ${offset} committed`);
       }
+      this.#committed.set(name, next);
     }
   }
 
@@ -387,7 +414,7 @@ class SoakSource extends WorldSource {
   }
 }
 
-function run(seed: number, steps: number): void {
+async function run(seed: number, steps: number): Promise<void> {
   const soak = new Soak(seed);
   const { world, sources } = soak;
   const look = (): void => {
@@ -405,18 +432,20 @@ function run(seed: number, steps: number): void {
     assert(records <= 3_000 && bytes <= 1_200_000, `${records}, ${bytes}`);
   }
   soak.heal();
-  for (let round = 0; round < 400; round++) {
+  for (let round = 0; round < 800; round++) {
     world.time.pass(500);
     look();
     if (sources.every(({ owed }) => owed.size === 0)) break;
     for (const source of sources) source.sendAgain();
   }
   assertEquals(sources.map(({ owed }) => owed.size), [0, 0, 0]);
-  world.time.pass(40_000);
+  world.time.pass(90_000);
   look();
   for (const [name, end] of sources.flatMap(({ ends }) => ends)) {
     assertEquals(world.committed.get(name), end, name);
   }
+  await soak.replayLetters();
+  for (const name of soak.all) assert(soak.isDone(name), `${name} is lost`);
   const { stages, branches } = world.flow.report("soak")!;
   assertEquals(branches, 0);
   for (const [id, { buffered }] of stages) assertEquals(buffered, 0, id);
@@ -429,11 +458,11 @@ function run(seed: number, steps: number): void {
 }
 
 const newSeed = Date.now() % 1_000_000;
-for (const seed of [1, 2, 3, 4, newSeed]) {
+for (const seed of [1, 2, newSeed]) {
   const name = seed === newSeed ? "a new seed" : `seed ${seed}`;
-  Deno.test(`Flow loses nothing and leaves nothing behind under random faults, ${name}`, () => {
+  Deno.test(`Flow loses nothing and leaves nothing behind under random faults, ${name}`, async () => {
     try {
-      run(seed, 150);
+      await run(seed, 150);
     } catch (error) {
       throw new Error(`SEED ${seed}: ${(error as Error).message}`, {
         cause: error,
