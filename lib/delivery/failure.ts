@@ -15,9 +15,18 @@ export type CallDecision =
   /** The service is at fault: wait, then send the same again, or half of it. */
   | { readonly kind: "wait"; readonly halve: boolean };
 
-/** What to do about a call with so many records that ended with `code`. */
-export function decideCall(code: Code, records: number): CallDecision {
-  const whose = blame(code);
+/**
+ * What to do about a call with so many records that ended with `code`. `isLarge`: they take more bytes
+ * than a batch is to have, so that one record which is too much may be so by its size.
+ */
+export function decideCall(
+  code: Code,
+  records: number,
+  isLarge: boolean,
+): CallDecision {
+  const whose = code === Code.ResourceExhausted && records === 1 && isLarge
+    ? "either"
+    : blame(code);
   switch (whose) {
     case "service":
       return {

@@ -19,7 +19,8 @@ export interface Exchange<Kind extends ServedKind> {
   ): Uint8Array | undefined;
   /**
    * Reads the answer to that request: every position gets a standing other than open. Throws a
-   * WireError when it is malformed; nothing has happened then.
+   * WireError when it is malformed, a ConveyorError when it says that the call failed; nothing has
+   * happened then.
    */
   read(
     answer: Uint8Array | undefined,

@@ -3,6 +3,7 @@
  * fails. One call is under way at a time and nothing overtakes: what is to be tried again is tried
  * before what waits behind it, so that the order of the queue is the order of the service.
  */
+import { type Chunk, Chunks } from "../delivery/chunks.ts";
 import {
   type CallDecision,
   codeName,
@@ -23,13 +24,6 @@ import type { Exchange } from "./exchange.ts";
 import type { StageRun } from "./stage_run.ts";
 import type { StageService } from "./stage_service.ts";
 
-/** Positions to send in one call. */
-interface Chunk {
-  readonly positions: Uint32Array;
-  /** Whether it is meant for one instance: where that depends on the records' keys. */
-  readonly grouped: boolean;
-}
-
 enum State {
   /** Nothing is under way. */
   Idle,
@@ -46,13 +40,14 @@ export class Lane<Kind extends ServedKind> {
   readonly #service: StageService<Kind>;
   readonly #exchange: Exchange<Kind>;
   readonly #work: Work = new Work();
-  /** What of the work is to be sent, the next one last. */
-  readonly #chunks: Chunk[] = [];
+  /** What of the work is to be sent. */
+  readonly #chunks: Chunks = new Chunks();
   #state: State = State.Idle;
   #cancelTimer: (() => void) | undefined;
   /** Whether the pause is for lack of the service: then it may end earlier. */
   #waitsForService = false;
   #pumping = false;
+  #requestBytes = 0;
   #closed = false;
 
   constructor(
@@ -109,7 +104,7 @@ export class Lane<Kind extends ServedKind> {
 
   /** Whether there is something to send; takes the next batch if one is due. */
   #hasChunk(): boolean {
-    if (this.#chunks.length > 0) return true;
+    if (!this.#chunks.isEmpty) return true;
     const { clock } = this.#stage.run.context.ports;
     const dueInMs = this.queue.dueInMs(clock.monotonicMs());
     if (dueInMs === Infinity) return false;
@@ -123,13 +118,12 @@ export class Lane<Kind extends ServedKind> {
     this.queue.take(this.#work, count);
     this.#stage.taken(this.#work.count);
     this.#exchange.begin(this.#work);
-    const positions = firstPositions(this.#work.count);
-    this.#chunks.push({ positions, grouped: false });
+    this.#chunks.put(firstPositions(this.#work.count));
     return true;
   }
 
   #send(): void {
-    const chunk = this.#chunks.at(-1)!;
+    const chunk = this.#chunks.next;
     if (this.#splitByKey(chunk)) return;
     const choice = this.#service.choose(this.#hashOf(chunk));
     if (choice.kind === "none") {
@@ -139,7 +133,7 @@ export class Lane<Kind extends ServedKind> {
     const { instance } = choice;
     const { recordsMax } = instance;
     if (recordsMax && chunk.positions.length > recordsMax) {
-      return this.#splitAt(recordsMax);
+      return this.#chunks.splitAt(recordsMax);
     }
     const { positions } = chunk;
     const request = this.#exchange.request(positions, instance);
@@ -156,8 +150,9 @@ export class Lane<Kind extends ServedKind> {
     const { run, settings, pulled } = this.#stage;
     const { clock } = run.context.ports;
     const startMs = clock.monotonicMs();
+    this.#requestBytes = request.length;
     instance.port.call(request, {
-      records: this.#chunks.at(-1)!.positions.length,
+      records: this.#chunks.next.positions.length,
       timeoutMs: pulled ? undefined : settings.retry.attemptTimeoutMs,
       signal: run.signal,
     }).then((answer) => {
@@ -185,7 +180,7 @@ export class Lane<Kind extends ServedKind> {
     instance: ServiceInstance<Kind>,
     ms: number,
   ): void {
-    const { positions } = this.#chunks.at(-1)!;
+    const { positions } = this.#chunks.next;
     try {
       this.#exchange.read(answer, positions, instance);
     } catch (error) {
@@ -197,29 +192,33 @@ export class Lane<Kind extends ServedKind> {
       this.#stage.counters.calls++;
       this.#stage.counters.callMs += ms;
     }
-    this.#chunks.pop();
+    this.#chunks.take();
     this.#judge(undefined);
     this.#goOn();
   }
 
   #failed(error: ConveyorError, instance: ServiceInstance<Kind>): void {
-    const { positions } = this.#chunks.at(-1)!;
+    const { positions } = this.#chunks.next;
     const failure = { code: codeName(error.code), message: error.message };
-    const decision: CallDecision = decideCall(error.code, positions.length);
+    const decision: CallDecision = decideCall(
+      error.code,
+      positions.length,
+      this.#requestBytes > this.#stage.settings.batch.bytesMax,
+    );
     this.#stage.counters.errors++;
     switch (decision.kind) {
       case "halve":
         this.#service.ended(instance);
-        return this.#splitAt(Math.ceil(positions.length / 2));
+        return this.#chunks.halve();
       case "charge":
         this.#service.ended(instance);
-        this.#chunks.pop();
+        this.#chunks.take();
         this.#work.fail(positions[0]!, Standing.Failed, failure);
         this.#judge(decision.inDoubt ? instance : undefined);
         return this.#goOn();
       case "wait":
         this.#service.failed(instance, failure);
-        if (decision.halve) this.#splitAt(Math.ceil(positions.length / 2));
+        if (decision.halve) this.#chunks.halve();
         return;
       default:
         return decision satisfies never;
@@ -256,17 +255,14 @@ export class Lane<Kind extends ServedKind> {
     this.#stage.counters.errors += work.failures.size;
     work.failures.clear();
     if (again.length === 0) return;
-    this.#chunks.push({
-      positions: Uint32Array.from(again).sort(),
-      grouped: false,
-    });
+    this.#chunks.put(Uint32Array.from(again).sort());
     this.#pause(backoffMs(settings.retry, attemptsMax, random), false);
   }
 
   /** Gives on what is done; when all of the work is, makes room for the next. */
   #goOn(): void {
     this.#exchange.giveOn();
-    if (this.#chunks.length > 0) return;
+    if (!this.#chunks.isEmpty) return;
     const { count } = this.#work;
     this.#work.clear();
     this.#stage.finished(count);
@@ -294,7 +290,7 @@ export class Lane<Kind extends ServedKind> {
     if (!this.#service.unavailable || settings.onUnavailable === "block") {
       return this.#pause(ms, true);
     }
-    const { positions } = this.#chunks.pop()!;
+    const { positions } = this.#chunks.take();
     const failure = this.#service.trouble!;
     for (const position of positions) {
       if (settings.onUnavailable === "dead_letter") {
@@ -313,13 +309,6 @@ export class Lane<Kind extends ServedKind> {
     run.settle(this.#work.slots[position]!);
   }
 
-  /** Puts the chunk's first `size` positions before the rest of it. */
-  #splitAt(size: number): void {
-    const { positions, grouped } = this.#chunks.pop()!;
-    this.#chunks.push({ positions: positions.subarray(size), grouped });
-    this.#chunks.push({ positions: positions.subarray(0, size), grouped });
-  }
-
   /** Where keys decide on the instance, makes one chunk for each. Whether it did. */
   #splitByKey({ positions, grouped }: Chunk): boolean {
     const { selector } = this.#stage.settings;
@@ -333,10 +322,7 @@ export class Lane<Kind extends ServedKind> {
       if (group) group.push(position);
       else groups.set(id, [position]);
     }
-    this.#chunks.pop();
-    for (const group of [...groups.values()].reverse()) {
-      this.#chunks.push({ positions: Uint32Array.from(group), grouped: true });
-    }
+    this.#chunks.group([...groups.values()]);
     return true;
   }
 
@@ -384,6 +370,7 @@ export class Lane<Kind extends ServedKind> {
 }
 
 function unreadable(error: unknown): ConveyorError {
+  if (error instanceof ConveyorError) return error;
   const { message } = asConveyorError(error);
   return new ConveyorError(
     Code.Internal,

@@ -9,6 +9,7 @@ import type { ServiceInstance } from "../delivery/ports.ts";
 import { ResultMatch } from "../delivery/result_match.ts";
 import { Standing, Work } from "../delivery/work.ts";
 import { WorkIds } from "../delivery/work_ids.ts";
+import { Code, ConveyorError } from "../errors.ts";
 import { DeliveryGuarantee, WriteStatus } from "../../proto/messages/sink.ts";
 import { RecordJoin } from "../../proto/record_join.ts";
 import { RecordRewriter } from "../../proto/record_rewriter.ts";
@@ -106,18 +107,20 @@ export class SinkExchange implements Exchange<"sink"> {
     return view.status;
   }
 
-  /** A sink without a result for any record speaks for all of them by the status of the batch. */
-  #readStatus(view: WriteResultView, positions: Uint32Array): void {
-    const { status } = view;
-    const written = status === WriteStatus.Success ||
-      status === WriteStatus.Pending;
-    const failure = status === WriteStatus.Failed
-      ? { code: "UNKNOWN", message: "the sink wrote no record of the batch" }
-      : unanswered;
-    for (let n = 0; n < positions.length; n++) {
-      if (written) this.#work.standings[positions[n]!] = Standing.Done;
-      else this.#work.fail(positions[n]!, Standing.Failed, failure);
+  /**
+   * A sink without a result for any record speaks for all of them by the status of the batch. If that
+   * is not well, the call has failed: it says nothing of any one record.
+   */
+  #readStatus({ status }: WriteResultView, positions: Uint32Array): void {
+    if (status !== WriteStatus.Success && status !== WriteStatus.Pending) {
+      throw new ConveyorError(
+        Code.Unknown,
+        status === WriteStatus.Failed
+          ? "Cannot write batch: the sink failed, and gave no result for any record"
+          : "Cannot write batch: the sink gave no result for any record",
+      );
     }
+    this.#work.setAll(positions, Standing.Done);
   }
 
   #readResults(view: WriteResultView, positions: Uint32Array): void {

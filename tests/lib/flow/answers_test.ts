@@ -212,3 +212,25 @@ Deno.test("Flow takes a sink's status of the batch where it gives no results", (
     world.flow.close();
   }
 });
+
+Deno.test("Flow doubts a sink that fails batch after batch without a word about any record", () => {
+  const world = new FlowWorld();
+  let broken = true;
+  world.serve(
+    "archive",
+    (records) => broken ? { status: 3 } : writesAll(records),
+  );
+  world.flow.setPipeline(straight(retries(2, 100)));
+  const source = world.source();
+  source.push(orders(1, 1_000));
+  world.time.pass(10_000);
+  assert(world.letters.length < 20, `${world.letters.length} were given up`);
+  const { trouble } = world.flow.report("orders")!.stages.get("archive")!;
+  assertEquals(
+    trouble?.message,
+    "Cannot write batch: the sink failed, and gave no result for any record",
+  );
+  broken = false;
+  assert(world.time.runUntil(() => source.told.length === 1_000, 60_000));
+  world.flow.close();
+});

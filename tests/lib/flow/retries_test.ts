@@ -154,6 +154,32 @@ Deno.test("Flow sends half of a batch that is too much for its service", () => {
   world.flow.close();
 });
 
+Deno.test("Flow gives up one record that is too large for its service, and goes on with the others", () => {
+  const world = new FlowWorld();
+  world.serve(
+    "archive",
+    (records) =>
+      records.some(({ payload }) => payload.length > 4_000_000)
+        ? { error: Code.ResourceExhausted, message: "larger than max" }
+        : writesAll(records),
+  );
+  world.flow.setPipeline(straight(retries(3, 10)));
+  const source = world.source();
+  source.push(
+    orders(1, 20).map((record, i) =>
+      i === 7 ? { ...record, payload: new Uint8Array(5_000_000) } : record
+    ),
+  );
+  assert(world.time.runUntil(() => source.told.length === 20, 10_000));
+  const [letter] = world.letters;
+  assertEquals(
+    [world.letters.length, letter!.errorCode, letter!.errorMessage],
+    [1, "RESOURCE_EXHAUSTED", "larger than max"],
+  );
+  assertEquals(letter!.attempts, 3);
+  world.flow.close();
+});
+
 Deno.test("Flow sends no batch larger than the instance takes", () => {
   const world = new FlowWorld();
   world.serve("archive", writesAll, { recordsMax: 7 });
