@@ -221,6 +221,17 @@ export class Metadata<Event> {
     }
   }
 
+  /** Told when the driver has stopped: nothing that is waited for will come from it any more. */
+  stopped(): void {
+    const waiting = [
+      ...this.#roleWaiters,
+      ...this.#appliedWaiters.map(({ resolve }) => resolve),
+    ];
+    this.#roleWaiters = [];
+    this.#appliedWaiters = [];
+    for (const resolve of waiting) resolve();
+  }
+
   /** Runs `work` for as long as `lead` leads: a leader that hangs answers nobody, and is replaced. */
   async #underLead<T>(
     lead: number,
@@ -321,8 +332,9 @@ export class Metadata<Event> {
     }
   }
 
+  /** A node that has stopped shows nobody its state: what the leader has applied is all there is to know. */
   async #appliedUpTo(index: number, signal: AbortSignal): Promise<void> {
-    if (this.appliedIndex >= index) return;
+    if (this.appliedIndex >= index || this.#parts.driver.stopped) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#appliedWaiters.push({ index, resolve });
     await within(promise, signal);

@@ -122,6 +122,7 @@ export class MetadataNode<Event> implements AsyncDisposable {
       clock,
       scheduler,
     });
+    driver.failed.then(() => metadata.stopped());
     const peer: RaftPeer<Event> = new RaftPeer(store, driver, replicated);
     return new MetadataNode(driver, metadata, events, peer, parts.settings);
   }
@@ -141,7 +142,9 @@ export class MetadataNode<Event> implements AsyncDisposable {
     this.#events.close(
       new ConveyorError(Code.Unavailable, "Cannot watch on: the node closes"),
     );
-    await this.#driver.close();
+    const closed = this.#driver.close();
+    this.metadata.stopped();
+    await closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

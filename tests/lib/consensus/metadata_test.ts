@@ -232,6 +232,19 @@ Deno.test("close() of the leader hands the lead over before it stops", async () 
   assertEquals(await propose(cluster, heir, "b"), "2");
 });
 
+Deno.test("propose() on a node that stops meanwhile tells at once what the leader has applied", async () => {
+  await using cluster = await MetadataCluster.start(3, makeList);
+  const leader = await cluster.leader();
+  const other = cluster.ids.find((id) => id !== leader)!;
+  await until(() => cluster.metadata(other).role.lead === leader);
+  // What it proposes arrives, and is applied, but it never hears of it.
+  for (const id of cluster.ids) cluster.cut(id, other);
+  const proposed = propose(cluster, other, "a");
+  await until(() => cluster.machine(leader).list.length === 1);
+  await cluster.stop(other);
+  assertEquals(await proposed, "1");
+});
+
 Deno.test("watch() tells what is applied, on every node in the same order", async () => {
   await using cluster = await MetadataCluster.start(3, makeList);
   const end = new AbortController();
