@@ -89,6 +89,12 @@ export type {
   RpcServerOptions,
   ServerTlsOptions,
 } from "./lib/rpc/server_options.ts";
+export { Sidecar } from "./lib/sidecar/sidecar.ts";
+export type {
+  PodService,
+  SidecarOptions,
+  SidecarSettings,
+} from "./lib/sidecar/sidecar_options.ts";
 export { SidecarCoordinatorImpl } from "./lib/handlers/sidecar_handler.ts";
 export type { CallContext } from "./lib/rpc/handler.ts";
 export {

@@ -113,6 +113,14 @@ export class DeadLetterClient implements AsyncDisposable {
     return message.discarded;
   }
 
+  /** Has the router keep letters of stages that run elsewhere; resolves when all are kept. */
+  async keep(
+    letters: readonly MessageInit<DeadLetter>[],
+    options?: CallOptions,
+  ): Promise<void> {
+    await this.#transport.unary(methods.keep, { letters }, options);
+  }
+
   /** How many letters there are, by pipeline, stage and kind of failure. */
   async stats(
     filter: MessageInit<DeadLetterFilter> = {},

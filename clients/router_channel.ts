@@ -55,6 +55,14 @@ export class RouterChannel implements Transport {
     this.#options = options;
   }
 
+  /** Over `routers`, none of which need be there yet: calls are Unavailable until one is. */
+  static open(
+    routers: string | readonly string[],
+    options: ConnectOptions = {},
+  ): RouterChannel {
+    return new RouterChannel(checkedRouters(routers), options);
+  }
+
   /**
    * Connects to the first of `routers` that answers: they are dialled in their order, one a moment
    * after the other. Rejects with Unavailable, and the reasons, when none answers in time.
@@ -63,8 +71,8 @@ export class RouterChannel implements Transport {
     routers: string | readonly string[],
     options: ConnectOptions = {},
   ): Promise<RouterChannel> {
-    const urls = checkedRouters(routers);
-    const channel = new RouterChannel(urls, options);
+    const channel = RouterChannel.open(routers, options);
+    const urls = channel.#routers;
     const over = new AbortController();
     const signal = AbortSignal.any([
       over.signal,

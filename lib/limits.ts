@@ -335,6 +335,14 @@ export const checkpointBytesMax = 1024 * 1024;
 export const checkpointBytesTotalMax = 512 * 1024 * 1024;
 /** Positions that belong to one checkpoint; more are InvalidArgument. */
 export const checkpointOffsetsMax = 65_536;
+/** Records handed to another sidecar in one call, unless the stage asks for more. */
+export const relayBatchRecords = 5_000;
+/** Offsets that a sidecar commits at the same time; the others follow. */
+export const sidecarCommitsAtOnce = 64;
+/** Sources whose offsets a sidecar remembers; those asked for longest ago are asked for again. */
+export const sidecarSourcesKeptMax = 10_000;
+/** A source that opens its stream waits so long for its offsets, then begins without. */
+export const offsetLookupTimeoutMs = 2_000;
 /** Sidecars registered at one time; one more is ResourceExhausted. */
 export const sidecarsMax = 100_000;
 /** Services of one sidecar; more are InvalidArgument. */

@@ -153,6 +153,30 @@ export class RecordJoin {
     return this.#message(stringField(0x0a, lookupId), tail.finish());
   }
 
+  /**
+   * The records as a serialized conveyor.sidecar.ReceiveRecordsRequest, with the lineage of each
+   * unless all are as they came from their source.
+   */
+  receiveRequest(
+    to: {
+      readonly pipelineId: string;
+      readonly stageId: string;
+      /** Sidecar that sends. */
+      readonly sender: string;
+    },
+    batchId: string,
+    lineages: Float64Array | undefined,
+  ): Uint8Array {
+    const batchHead = stringField(0x0a, batchId);
+    const head = new WireWriter().raw(stringField(0x0a, to.pipelineId))
+      .raw(stringField(0x12, to.stageId)).raw(stringField(0x1a, to.sender))
+      .uint32(0x22).uint32(batchHead.length + this.byteLength).raw(batchHead);
+    return this.#message(
+      head.finish(),
+      lineages === undefined ? none : packedDoubles(lineages),
+    );
+  }
+
   /** Both requests: 1 the service's id, 2 the batch, 3 what is in `tail`. */
   #request(serviceId: string, batchId: string, tail: Uint8Array): Uint8Array {
     const batchHead = stringField(0x0a, batchId);
@@ -218,4 +242,15 @@ function writeRuns(
 function stringField(tag: number, text: string): Uint8Array {
   if (text === "") return none;
   return new WireWriter().uint32(tag).string(text).finish();
+}
+
+/** Field 20, packed. */
+function packedDoubles(values: Float64Array): Uint8Array {
+  const size = values.length * 8;
+  const head = new WireWriter().uint32(20 << 3 | 2).uint32(size).finish();
+  const field = new Uint8Array(head.length + size);
+  field.set(head);
+  const view = new DataView(field.buffer, head.length);
+  values.forEach((value, i) => view.setFloat64(i * 8, value, true));
+  return field;
 }

@@ -1,9 +1,9 @@
 /**
- * What a router needs to be permitted, found out before it starts: otherwise the first thing that is
+ * What a process needs to be permitted, found out before it starts: otherwise the first thing that is
  * not would end the process somewhere deep inside, with a trace instead of a sentence.
  */
 
-/** What a router touches. Addresses are `host:port`. */
+/** What it touches. Addresses are `host:port`. */
 export interface Needs {
   /** Where it listens, and whom it dials by itself. */
   readonly net: readonly string[];
@@ -18,7 +18,7 @@ export interface Permits {
   readonly environment: () => boolean;
 }
 
-/** Names of the environment that the router and what it is made of read. */
+/** Names of the environment that a router, a sidecar and what they are made of read. */
 export const environmentNames: readonly string[] = [
   "CONVEYOR_*",
   "GRPC_*",
@@ -47,8 +47,9 @@ export const processPermits: Permits = {
   },
 };
 
-/** One sentence that names the flags to add; undefined when all is permitted. */
+/** One sentence that names the flags to add for the process called `name`; undefined when all is permitted. */
 export function missingPermissions(
+  name: string,
   needs: Needs,
   { query, environment }: Permits,
 ): string | undefined {
@@ -68,7 +69,7 @@ export function missingPermissions(
     ...environment() ? [] : flagFor("env", environmentNames),
   ];
   if (flags.length === 0) return undefined;
-  return `Cannot start: the router is not permitted what it needs; add ${
+  return `Cannot start: the ${name} is not permitted what it needs; add ${
     flags.join(" ")
   }`;
 }

@@ -14,6 +14,7 @@ import {
   sourceRecordsMax,
 } from "../limits.ts";
 import type { RouterServerOptions } from "../router/router_options.ts";
+import { logSettings } from "./log_settings.ts";
 import type { ConfigValues } from "./resolve_config.ts";
 import type { Setting, SettingRule } from "./setting.ts";
 
@@ -153,23 +154,7 @@ export const serverSettings: readonly Setting[] = [
     fallback: drainTimeoutMs,
     help: "time that records under way get to settle when the router ends",
   },
-  {
-    key: "log.level",
-    flag: "log-level",
-    rule: {
-      kind: "choice",
-      choices: ["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"],
-    },
-    fallback: "INFO",
-    help: "the least level that is logged",
-  },
-  {
-    key: "log.format",
-    flag: "log-format",
-    rule: { kind: "choice", choices: ["text", "json"] },
-    fallback: "text",
-    help: "text for people, json for collectors",
-  },
+  ...logSettings,
 ];
 
 /** The options of a router with these values. `read` gives the text of a file. */

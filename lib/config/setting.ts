@@ -22,6 +22,8 @@ export interface Setting {
   readonly flag: string;
   /** One letter, without its dash. */
   readonly short?: string;
+  /** Its variable, where that is not made of the flag. */
+  readonly variable?: string;
   readonly rule: SettingRule;
   /** What it has when nobody sets it; undefined: nothing. */
   readonly fallback?: SettingValue;
@@ -30,8 +32,8 @@ export interface Setting {
 }
 
 /** The environment variable of a setting: CONVEYOR_NODE_ID. */
-export function variableOf({ flag }: Setting): string {
-  return `CONVEYOR_${flag.toUpperCase().replaceAll("-", "_")}`;
+export function variableOf({ flag, variable }: Setting): string {
+  return variable ?? `CONVEYOR_${flag.toUpperCase().replaceAll("-", "_")}`;
 }
 
 /** The value in `found`, which stands at `place`; InvalidArgument names the place and the rule. */

@@ -43,11 +43,20 @@ export interface SinkPort {
   readonly incarnation: number;
 }
 
+/** Another process that runs a stage and all that comes after it; as a TransformPort. */
+export interface RelayPort {
+  /** Takes a serialized ReceiveRecordsRequest, gives a serialized ReceiveRecordsResponse. */
+  call(request: Uint8Array, limits: CallLimits): PromiseLike<Uint8Array>;
+  /** Who sends, as the other one is told. */
+  readonly sender: string;
+}
+
 /** The port of each kind of stage. */
 export interface StagePorts {
   readonly transform: TransformPort;
   readonly lookup: LookupPort;
   readonly sink: SinkPort;
+  readonly relay: RelayPort;
 }
 
 /** A stage that has its work done by services. */

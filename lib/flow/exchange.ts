@@ -3,7 +3,7 @@
  * stage that depends on its kind.
  */
 import type { ServedKind, ServiceInstance } from "../delivery/ports.ts";
-import type { Work } from "../delivery/work.ts";
+import type { Failure, Work } from "../delivery/work.ts";
 
 /** No fields. */
 export const noFields: Uint8Array = new Uint8Array(0);
@@ -18,15 +18,16 @@ export interface Exchange<Kind extends ServedKind> {
     instance: ServiceInstance<Kind>,
   ): Uint8Array | undefined;
   /**
-   * Reads the answer to that request: every position gets a standing other than open. Throws a
-   * WireError when it is malformed, a ConveyorError when it says that the call failed; nothing has
+   * Reads the answer to that request: every position gets a standing other than open, unless it says
+   * why the service took only the others. Throws a WireError when it is malformed, a ConveyorError when
+   * it says that the call failed; nothing has
    * happened then.
    */
   read(
     answer: Uint8Array | undefined,
     positions: Uint32Array,
     instance: ServiceInstance<Kind>,
-  ): void;
+  ): Failure | void;
   /** The record in a position is given up, and is looked after elsewhere. */
   leave(position: number): void;
   /**

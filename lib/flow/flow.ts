@@ -8,6 +8,7 @@
  */
 import { AckTracker } from "../delivery/ack_tracker.ts";
 import { Buffer } from "../delivery/buffer.ts";
+import type { Intake } from "../delivery/intake.ts";
 import { pressureLevel } from "../delivery/pressure.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import { housekeepingMs } from "../limits.ts";
@@ -19,6 +20,7 @@ import { type FlowOptions, resolveFlowOptions } from "./flow_options.ts";
 import { type PipelineReport, reportOf } from "./flow_report.ts";
 import { OffsetCommitter } from "./offset_committer.ts";
 import { Pipelines } from "./pipelines.ts";
+import { type Handover, Receiver } from "./receiver.ts";
 import { type Replay, Replayer, type ReplayOutcome } from "./replayer.ts";
 import {
   type PulledSource,
@@ -27,6 +29,7 @@ import {
   SourceSession,
 } from "./source_session.ts";
 import { Sources } from "./sources.ts";
+import { StageEntry } from "./stage_entry.ts";
 import { Views } from "./views.ts";
 
 /** Answers a request for credit. */
@@ -38,6 +41,14 @@ export interface CreditAnswer {
   readonly level: BackpressureLevel;
 }
 
+/** What a stream of a source is for. */
+export interface SourceOpening {
+  /** The source that is pulled from. */
+  readonly pulled?: PulledSource;
+  /** Only what this pipeline takes is taken, since that is what its source means to feed. */
+  readonly pipelineId?: string;
+}
+
 /** The flow of one node. */
 export class Flow implements AsyncDisposable {
   readonly counters: FlowCounters = new FlowCounters();
@@ -45,7 +56,9 @@ export class Flow implements AsyncDisposable {
   readonly #sources: Sources;
   readonly #pipelines: Pipelines;
   readonly #committer: OffsetCommitter;
+  readonly #entry: StageEntry;
   readonly #replayer: Replayer;
+  readonly #receiver: Receiver;
   readonly #sessions: Set<SourceSession> = new Set();
   /** Those that wait for room to read. */
   readonly #waiting: Set<SourceSession> = new Set();
@@ -70,8 +83,10 @@ export class Flow implements AsyncDisposable {
     this.#sources = new Sources(this.#context);
     this.#pipelines = new Pipelines(this.#context);
     this.#committer = new OffsetCommitter(this.#context);
-    this.#replayer = new Replayer(this.#context, this.#pipelines);
-    this.#host = this.#sessionHost();
+    const entry = this.#entry = new StageEntry(this.#context);
+    this.#replayer = new Replayer(this.#context, this.#pipelines, entry);
+    this.#receiver = new Receiver(this.#context, this.#pipelines, entry);
+    this.#host = this.#sessionHost("");
     this.#cancelTick = this.#tickLater();
   }
 
@@ -90,10 +105,16 @@ export class Flow implements AsyncDisposable {
     return this.#context.tracker.settled;
   }
 
-  /** Opens a stream of a source, or of one that is pulled from. Unavailable once the flow drains. */
-  openSource(listener: SourceListener, pulled?: PulledSource): SourceSession {
+  /**
+   * Opens a stream of a source, or of one that is pulled from. Unavailable once the flow drains.
+   */
+  openSource(
+    listener: SourceListener,
+    { pulled, pipelineId = "" }: SourceOpening = {},
+  ): SourceSession {
     if (this.#draining) throw stopping("open source");
-    const session = new SourceSession(this.#host, listener, pulled);
+    const host = pipelineId === "" ? this.#host : this.#sessionHost(pipelineId);
+    const session = new SourceSession(host, listener, pulled);
     this.#sessions.add(session);
     return session;
   }
@@ -168,6 +189,20 @@ export class Flow implements AsyncDisposable {
     return this.#replayer.replay(replay);
   }
 
+  /**
+   * Takes records over for a stage that runs here; `done` is told once, of the outcome of each, or
+   * without one when the flow closes before. Throws
+   * when it takes none of them: NotFound, ResourceExhausted, InvalidArgument, or Unavailable once the
+   * flow drains.
+   */
+  receive(
+    handover: Handover,
+    done: (intake: Intake | undefined) => void,
+  ): void {
+    if (this.#draining) throw stopping("take records over");
+    this.#receiver.receive(handover, done);
+  }
+
   /** Takes no more records; resolves when all are settled and their offsets committed. */
   async drain(): Promise<void> {
     this.#draining = true;
@@ -183,7 +218,7 @@ export class Flow implements AsyncDisposable {
     this.#cancelTick();
     for (const session of this.#sessions) session.close();
     this.#pipelines.close();
-    this.#replayer.close();
+    this.#entry.close();
     this.#committer.close();
     return Promise.resolve();
   }
@@ -207,7 +242,7 @@ export class Flow implements AsyncDisposable {
     tracker.raised.length = 0;
   }
 
-  #sessionHost(): SessionHost {
+  #sessionHost(pipelineId: string): SessionHost {
     const isDraining = (): boolean => this.#draining;
     return {
       context: this.#context,
@@ -215,7 +250,12 @@ export class Flow implements AsyncDisposable {
       get draining() {
         return isDraining();
       },
-      takersOf: (source) => this.#pipelines.takersOf(source),
+      takersOf: (source) => {
+        const takers = this.#pipelines.takersOf(source);
+        const isMeant = pipelineId === "" ||
+          takers.some(({ run }) => run.pipeline.id === pipelineId);
+        return isMeant ? takers : [];
+      },
       sessionClosed: (session) => void this.#sessions.delete(session),
       sessionWaits: (session) => void this.#waiting.add(session),
     };

@@ -19,10 +19,11 @@ import {
   Standing,
   Work,
 } from "../delivery/work.ts";
-import { asConveyorError, Code, ConveyorError } from "../errors.ts";
+import { asConveyorError, type ConveyorError } from "../errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { StageRun } from "./stage_run.ts";
 import type { StageService } from "./stage_service.ts";
+import { unreadableAnswer } from "./unreadable_answer.ts";
 
 enum State {
   /** Nothing is under way. */
@@ -147,13 +148,13 @@ export class Lane<Kind extends ServedKind> {
   }
 
   #call(request: Uint8Array, instance: ServiceInstance<Kind>): void {
-    const { run, settings, pulled } = this.#stage;
+    const { run, settings, patient } = this.#stage;
     const { clock } = run.context.ports;
     const startMs = clock.monotonicMs();
     this.#requestBytes = request.length;
     instance.port.call(request, {
       records: this.#chunks.next.positions.length,
-      timeoutMs: pulled ? undefined : settings.retry.attemptTimeoutMs,
+      timeoutMs: patient ? undefined : settings.retry.attemptTimeoutMs,
       signal: run.signal,
     }).then((answer) => {
       if (this.#closed) return;
@@ -181,11 +182,13 @@ export class Lane<Kind extends ServedKind> {
     ms: number,
   ): void {
     const { positions } = this.#chunks.next;
+    let left: Failure | void;
     try {
-      this.#exchange.read(answer, positions, instance);
+      left = this.#exchange.read(answer, positions, instance);
     } catch (error) {
-      return this.#failed(unreadable(error), instance);
+      return this.#failed(unreadableAnswer(error), instance);
     }
+    if (left !== undefined) return this.#leftOver(left, instance);
     if (answer !== undefined) {
       this.#service.succeeded(instance);
       this.#stage.giveUps.succeeded();
@@ -193,6 +196,17 @@ export class Lane<Kind extends ServedKind> {
       this.#stage.counters.callMs += ms;
     }
     this.#chunks.take();
+    this.#judge(undefined);
+    this.#goOn();
+  }
+
+  /** The service did not take every record: the others stay to be sent again, at no cost to them. */
+  #leftOver(left: Failure, instance: ServiceInstance<Kind>): void {
+    const { positions } = this.#chunks.take();
+    const { standings } = this.#work;
+    this.#chunks.put(positions.filter((at) => standings[at] === Standing.Open));
+    this.#stage.counters.errors++;
+    this.#service.failed(instance, left);
     this.#judge(undefined);
     this.#goOn();
   }
@@ -367,14 +381,4 @@ export class Lane<Kind extends ServedKind> {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
-}
-
-function unreadable(error: unknown): ConveyorError {
-  if (error instanceof ConveyorError) return error;
-  const { message } = asConveyorError(error);
-  return new ConveyorError(
-    Code.Internal,
-    `Cannot read the answer of the service: ${message}`,
-    { cause: error },
-  );
 }

@@ -3,17 +3,15 @@
  * pipeline. A letter that fails again keeps its id and its history.
  */
 import { SourceAccount } from "../delivery/buffer.ts";
-import type { Intake } from "../delivery/intake.ts";
-import { Outcome } from "../delivery/intake.ts";
+import { type Intake, Outcome } from "../delivery/intake.ts";
 import { sourceLineage } from "../delivery/lineage.ts";
-import { Load } from "../delivery/load.ts";
 import type { Failure } from "../delivery/work.ts";
 import { Code, ConveyorError, quote } from "../errors.ts";
 import { WireError } from "../../proto/wire.ts";
 import type { FlowContext, ReplayHistory } from "./flow_context.ts";
 import type { PipelineRun } from "./pipeline_run.ts";
 import type { Pipelines } from "./pipelines.ts";
-import { type BatchSender, SourceBatch } from "./source_batch.ts";
+import type { StageEntry } from "./stage_entry.ts";
 
 /** A letter to send through again. */
 export interface Replay {
@@ -35,15 +33,20 @@ export type ReplayOutcome =
   | { readonly kind: "given_up" };
 
 /** Sends letters through. */
-export class Replayer implements BatchSender {
+export class Replayer {
   readonly #context: FlowContext;
   readonly #pipelines: Pipelines;
+  readonly #entry: StageEntry;
   readonly #account: SourceAccount = new SourceAccount("");
-  readonly #under: Map<Intake, UnderWay> = new Map();
 
-  constructor(context: FlowContext, pipelines: Pipelines) {
+  constructor(
+    context: FlowContext,
+    pipelines: Pipelines,
+    entry: StageEntry,
+  ) {
     this.#context = context;
     this.#pipelines = pipelines;
+    this.#entry = entry;
   }
 
   /**
@@ -52,65 +55,48 @@ export class Replayer implements BatchSender {
    */
   replay(replay: Replay): Promise<ReplayOutcome> {
     const context = this.#context;
-    const { buffer, tracker } = context;
     const run = this.#pipelines.get(replay.pipelineId);
     const stage = run && entryOf(run, replay);
     if (run === undefined || stage === undefined) return gone(replay);
     const bytes = replay.record.length;
-    if (
-      buffer.recordRoom(this.#account) === 0 ||
-      buffer.byteRoom(this.#account) < bytes
-    ) return full();
+    if (!this.#entry.hasRoom(this.#account, 1, bytes)) return full();
     const view = context.views.records.take();
     try {
       view.reset(replay.record).addRecord();
     } catch (error) {
       return malformed(error);
     }
-    const batch = new SourceBatch(context, this, view);
-    const intake = tracker.openIntake(batch, "", view.ids);
-    const slot = tracker.take(intake, 0, undefined, 1);
-    buffer.addRecords(this.#account, 1);
-    batch.holdBytes(this.#account, bytes);
-    const history = { ...replay, failure: undefined };
-    context.replays.set(slot, history);
-    const load = new Load(
-      batch,
-      view,
-      Uint32Array.of(slot),
-      sourceLineage,
-      bytes,
+    const history: ReplayHistory = { ...replay, failure: undefined };
+    let slot = 0;
+    return new Promise((resolve) =>
+      this.#entry.enter({
+        run,
+        stage,
+        view,
+        bytes,
+        account: this.#account,
+        lineage: sourceLineage,
+        opened: ([first]) => {
+          slot = first!;
+          context.replays.set(slot, history);
+        },
+        done: (intake) => {
+          context.replays.delete(slot);
+          resolve(outcomeOf(intake, history));
+        },
+      })
     );
-    return new Promise((resolve) => {
-      this.#under.set(intake, { slot, history, resolve });
-      run.enterAt(stage, load);
-      load.release();
-      context.tell();
-    });
-  }
-
-  /** Nobody will tell what became of the letters under way: they are given up. */
-  close(): void {
-    for (const { resolve } of this.#under.values()) {
-      resolve({ kind: "given_up" });
-    }
-  }
-
-  batchTold(intake: Intake): void {
-    const { slot, history, resolve } = this.#under.get(intake)!;
-    this.#under.delete(intake);
-    this.#context.replays.delete(slot);
-    this.#context.buffer.removeRecords(this.#account, 1);
-    if (intake.outcomes[0] !== Outcome.Accepted) resolve({ kind: "given_up" });
-    else if (history.failure === undefined) resolve({ kind: "settled" });
-    else resolve({ kind: "failed", failure: history.failure });
   }
 }
 
-interface UnderWay {
-  readonly slot: number;
-  readonly history: ReplayHistory;
-  readonly resolve: (outcome: ReplayOutcome) => void;
+function outcomeOf(
+  intake: Intake | undefined,
+  { failure }: ReplayHistory,
+): ReplayOutcome {
+  if (intake?.outcomes[0] !== Outcome.Accepted) return { kind: "given_up" };
+  return failure === undefined
+    ? { kind: "settled" }
+    : { kind: "failed", failure };
 }
 
 /** The index of the stage where the record enters. */

@@ -18,16 +18,22 @@ import { LetterBox } from "./letter_box.ts";
 import { LookupExchange } from "./lookup_exchange.ts";
 import { PendingFlush } from "./pending_flush.ts";
 import type { PipelineRun } from "./pipeline_run.ts";
+import { RelayExchange } from "./relay_exchange.ts";
 import { SinkExchange } from "./sink_exchange.ts";
 import { StageService } from "./stage_service.ts";
 import { TransformExchange } from "./transform_exchange.ts";
 
 /** What of a lane its stage uses, whatever kind of service it calls. */
-type AnyLane = Lane<"transform"> | Lane<"lookup"> | Lane<"sink">;
+type AnyLane =
+  | Lane<"transform">
+  | Lane<"lookup">
+  | Lane<"sink">
+  | Lane<"relay">;
 type AnyService =
   | StageService<"transform">
   | StageService<"lookup">
-  | StageService<"sink">;
+  | StageService<"sink">
+  | StageService<"relay">;
 
 interface Parts {
   readonly lanes: readonly AnyLane[];
@@ -47,8 +53,8 @@ export class StageRun {
   readonly service: AnyService | undefined;
   /** By which lineages know the stage. */
   readonly nameHash: number;
-  /** Whether consumers pull the records: they may take their time. */
-  readonly pulled: boolean;
+  /** Whether a call may take its time: consumers pull the records, or another sidecar has them. */
+  readonly patient: boolean;
   readonly #lanes: readonly AnyLane[];
   readonly #routes: StageRoutes;
   #targets: readonly StageRun[] = [];
@@ -64,7 +70,8 @@ export class StageRun {
     this.settings = settings;
     this.#routes = settings.routes;
     this.nameHash = hashOfNames(run.pipeline.id, settings.id);
-    this.pulled = settings.kind === "sink" && settings.delivery === "pull";
+    this.patient = settings.kind === "relay" ||
+      settings.kind === "sink" && settings.delivery === "pull";
     this.letters = new LetterBox(this);
     const { lanes, service, pending } = this.#build();
     this.#lanes = lanes;
@@ -252,6 +259,15 @@ export class StageRun {
           pending: new PendingFlush(this, service),
           lanes: lanes(() =>
             new Lane(this, service, new SinkExchange(this, settings))
+          ),
+        };
+      }
+      case "relay": {
+        const service = serviceOf("relay");
+        return {
+          service,
+          lanes: lanes(() =>
+            new Lane(this, service, new RelayExchange(this, settings))
           ),
         };
       }

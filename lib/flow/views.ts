@@ -4,6 +4,7 @@
  */
 import { viewRecordsKept, viewsKeptMax } from "../limits.ts";
 import { LookupResultView } from "../../proto/lookup_result_view.ts";
+import { RelayAckView } from "../../proto/relay_ack_view.ts";
 import { RecordView } from "../../proto/record_view.ts";
 import { TransformResultView } from "../../proto/transform_result_view.ts";
 import { WriteResultView } from "../../proto/write_result_view.ts";
@@ -44,6 +45,7 @@ export class Views {
   readonly lookups: Pool<LookupResultView> = new Pool(() =>
     new LookupResultView()
   );
+  readonly relays: Pool<RelayAckView> = new Pool(() => new RelayAckView());
   readonly writes: Pool<WriteResultView> = new Pool(() =>
     new WriteResultView()
   );

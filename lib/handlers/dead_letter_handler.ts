@@ -1,6 +1,6 @@
 /**
  * DeadLetters: what this node could not process is listed, read, sent through again and discarded. Each
- * node has the letters of its own stages.
+ * node has the letters of its own stages, and those that sidecars gave it to keep.
  */
 import { type Codec, codecOf, type MessageInit } from "../../proto/codec.ts";
 import type { Record } from "../../proto/messages/common.ts";
@@ -15,8 +15,10 @@ import type {
 import type { Timestamp } from "../../proto/messages/google.ts";
 import { schema } from "../../proto/schema.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import { Code, ConveyorError, quote } from "../errors.ts";
-import { letterIdsMax } from "../limits.ts";
+import { systemClock } from "../clock.ts";
+import type { Letter, LetterBounds } from "../delivery/ports.ts";
+import { Code, ConveyorError, invalidArgument, quote } from "../errors.ts";
+import { letterIdsMax, lettersAtOnceMax } from "../limits.ts";
 import { requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
 import type { KvDeadLetters } from "../storage/kv_dead_letters.ts";
@@ -37,7 +39,9 @@ export const deadLetterService: Service<DeadLettersMethods> = serviceOf(
 export interface DeadLetterParts extends LetterReplayParts {
   readonly letters:
     & ReplayedLetters
-    & Pick<KvDeadLetters, "discard" | "list" | "stats">;
+    & Pick<KvDeadLetters, "discard" | "list" | "put" | "stats">;
+  /** Where the letters of a pipeline go. */
+  readonly boundsOf: (pipelineId: string) => LetterBounds;
 }
 
 type DeadLetterHandlers = Required<Handlers<DeadLettersMethods>>;
@@ -102,6 +106,43 @@ export class DeadLetterHandler implements DeadLetterHandlers {
       ...newestMs === undefined ? {} : { newest: timestampOf(newestMs) },
       counts: counts.map((each) => ({ ...each, count: BigInt(each.count) })),
     };
+  };
+
+  keep: DeadLetterHandlers["keep"] = async ({ letters }) => {
+    if (letters.length > lettersAtOnceMax) {
+      throw invalidArgument(
+        "letters",
+        `must be at most ${lettersAtOnceMax}`,
+        letters.length,
+      );
+    }
+    const kept = letters.map(letterOf);
+    const pipelines = Map.groupBy(kept, ({ pipelineId }) => pipelineId);
+    for (const [pipelineId, some] of pipelines) {
+      await this.#parts.letters.put(some, this.#parts.boundsOf(pipelineId));
+    }
+    return {};
+  };
+}
+
+/** A letter of another process. InvalidArgument when it lacks what a replay needs. */
+function letterOf(letter: DeadLetter): Letter {
+  if (letter.record === undefined) {
+    throw invalidArgument("letters.record", "must be given", undefined);
+  }
+  const { errorCode, errorMessage, attempts, firstFailure, lastFailure } =
+    letter;
+  const nowMs = systemClock.nowMs();
+  return {
+    record: record.encode(letter.record),
+    pipelineId: requiredString("letters.pipeline_id", letter.pipelineId),
+    stageId: requiredString("letters.stage_id", letter.stageId),
+    errorCode,
+    errorMessage,
+    attempts,
+    firstFailureMs: msOf(firstFailure) ?? nowMs,
+    lastFailureMs: msOf(lastFailure) ?? nowMs,
+    replayOf: undefined,
   };
 }
 

@@ -4,18 +4,28 @@
  * that passes the router.
  */
 import { varintSize, type WireWriter } from "../../proto/wire.ts";
-import type { Intake } from "../delivery/intake.ts";
-import { rejectionMessage } from "../delivery/rejection.ts";
+import type { Intake, Outcome } from "../delivery/intake.ts";
+import { type Rejection, rejectionMessage } from "../delivery/rejection.ts";
 
 const two32 = 0x1_0000_0000;
 const encoder = new TextEncoder();
 const noText = new Uint8Array(0);
 
+/** The records whose outcome has become known: the first `freshCount` of `fresh`. */
+export type KnownOutcomes = Pick<
+  Intake,
+  "ids" | "fresh" | "freshCount" | "outcomes" | "reasons"
+>;
+
+/** The number on the wire of an outcome, where it is not that of the outcome itself. */
+export type StatusOf = (outcome: Outcome, reason: Rejection) => number;
+
 /** Writes one RecordAck, behind `tag`, for each record whose outcome has become known. */
 export function writeRecordAcks(
   writer: WireWriter,
   tag: number,
-  { ids, fresh, freshCount, outcomes, reasons }: Intake,
+  { ids, fresh, freshCount, outcomes, reasons }: KnownOutcomes,
+  statusOf: StatusOf = (outcome) => outcome,
 ): void {
   let source: string | undefined;
   let name = noText;
@@ -45,7 +55,7 @@ export function writeRecordAcks(
       if (high < 0x20_0000) writer.uint64(high * two32 + low);
       else writer.uint64(BigInt(high) << 32n | BigInt(low));
     }
-    writer.uint32(0x10).uint32(outcomes[i]!);
+    writer.uint32(0x10).uint32(statusOf(outcomes[i]!, reason));
     if (error.length > 0) writer.uint32(0x1a).bytes(error);
   }
 }

@@ -11,6 +11,7 @@ import {
   EventType,
   type HeartbeatResponse,
   type KnownAssignments,
+  type PipelineAssignment,
   type PipelineAssignmentEvent,
   type RegisterSidecarRequest,
   type RegisterSidecarResponse,
@@ -27,6 +28,7 @@ import { requiredString } from "../options.ts";
 import type { CallContext } from "../rpc/handler.ts";
 import type { Untold } from "../state/assignments.ts";
 import type { StateEvent } from "../state/types.ts";
+import { configOf } from "./admin_handler.ts";
 import { isReplaced } from "./is_replaced.ts";
 import { leaseTtlOf } from "./lease_ttl.ts";
 import { nameFrom, requestIdOf } from "./request_id.ts";
@@ -88,7 +90,7 @@ export class SidecarCoordinatorImpl {
     return {
       success: true,
       registrationId,
-      initialAssignments: held.map(({ assignment }) => assignment),
+      initialAssignments: held.map(({ assignment }) => this.#whole(assignment)),
       versions: Object.fromEntries(
         held.map(({ assignment, version }) => [
           assignment.pipelineId,
@@ -145,14 +147,20 @@ export class SidecarCoordinatorImpl {
     const index = metadata.appliedIndex;
     const held = state.assignments.of(sidecarId);
     for (const { assignment } of held) {
-      yield { eventType: EventType.Assigned, assignment };
+      yield {
+        eventType: EventType.Assigned,
+        assignment: this.#whole(assignment),
+      };
     }
     const isOwn = (event: StateEvent): boolean =>
       event.kind === "assignmentChanged" && event.sidecarId === sidecarId;
     for await (const { event } of metadata.watch(index, signal, isOwn)) {
       if (event.kind !== "assignmentChanged") continue;
       const { change, assignment } = event;
-      yield { eventType: eventTypes[change], assignment };
+      yield {
+        eventType: eventTypes[change],
+        assignment: this.#whole(assignment),
+      };
     }
   }
 
@@ -228,7 +236,9 @@ export class SidecarCoordinatorImpl {
     }
     return {
       acknowledged: true,
-      commands: untold.commands,
+      commands: untold.commands.map((command) =>
+        command.assign ? { assign: this.#whole(command.assign) } : command
+      ),
       versions: Object.fromEntries(
         Object.entries(untold.told).map(([id, version]) => [
           id,
@@ -236,6 +246,17 @@ export class SidecarCoordinatorImpl {
         ]),
       ),
     };
+  }
+
+  /** An assignment with the pipeline that it is of, which stands in the state once. */
+  #whole(
+    assignment: MessageInit<PipelineAssignment>,
+  ): MessageInit<PipelineAssignment> {
+    const { pipelines } = this.#replicated.state;
+    const pipeline = pipelines.get(assignment.pipelineId ?? "");
+    return pipeline === undefined
+      ? assignment
+      : { ...assignment, config: configOf(pipeline) };
   }
 
   /** Notes what a sidecar is being told, unless it has left before it could hear of it. */

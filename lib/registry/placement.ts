@@ -31,6 +31,7 @@ export interface PlaceableStage {
 /** A pipeline, as far as its places depend on it. */
 export interface PlaceablePipeline {
   readonly id: string;
+  readonly version: number;
   /** Each before all that come after it: `next` names later ones only. */
   readonly stages: readonly PlaceableStage[];
 }
@@ -133,7 +134,9 @@ class Route {
       }
       return assignment;
     });
-    return { pipelineId: this.#pipeline.id, isLocalComplete, stages };
+    const { id: pipelineId, version } = this.#pipeline;
+    const pipelineVersion = BigInt(version);
+    return { pipelineId, isLocalComplete, stages, pipelineVersion };
   }
 
   /** By stage: where records come in. */
@@ -172,6 +175,7 @@ export function isSameAssignment(
   b: PipelineAssignment,
 ): boolean {
   return a.pipelineId === b.pipelineId &&
+    a.pipelineVersion === b.pipelineVersion &&
     a.isLocalComplete === b.isLocalComplete &&
     a.stages.length === b.stages.length &&
     a.stages.every((stage, i) => isSameStage(stage, b.stages[i]!));

@@ -4,7 +4,12 @@ import type { PeerGate } from "../consensus/peer_gate.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import type { RaftPeerPort } from "../consensus/transport.ts";
 import type { BackupStore } from "../backup/backup_store.ts";
-import { AdminHandler, adminService } from "../handlers/admin_handler.ts";
+import type { LetterBounds } from "../delivery/ports.ts";
+import {
+  AdminHandler,
+  adminService,
+  configOf,
+} from "../handlers/admin_handler.ts";
 import { BackupHandler, backupService } from "../handlers/backup_handler.ts";
 import type { LeaderStatusPort } from "../handlers/cluster_view.ts";
 import {
@@ -34,6 +39,7 @@ import {
 import { Health } from "../rpc/health.ts";
 import { reflectionHandlers, reflectionServices } from "../rpc/reflection.ts";
 import type { RpcServer } from "../rpc/server.ts";
+import { compilePipeline } from "../routing/pipeline.ts";
 import { systemScheduler } from "../scheduler.ts";
 import type { KvDeadLetters } from "../storage/kv_dead_letters.ts";
 import type { RaftStore } from "../storage/store.ts";
@@ -75,7 +81,12 @@ export class PublicServices {
     const { replicated, leases, flow, letters, activity, leader, backups } =
       this.#parts;
     const source = new SourceHandler(flow);
-    const deadLetters = { letters, flow, scheduler: systemScheduler };
+    const deadLetters = {
+      letters,
+      flow,
+      scheduler: systemScheduler,
+      boundsOf: (pipelineId: string) => this.#letterBounds(pipelineId),
+    };
     for (const service of pushServices) server.add(service, source);
     server.add(adminService, new AdminHandler(replicated, activity, leader))
       .add(registryService, new RegistryHandler(replicated, leases, activity))
@@ -107,11 +118,25 @@ export class PublicServices {
     this.#raft?.close();
   }
 
+  #letterBounds(pipelineId: string): LetterBounds {
+    const { state } = this.#parts.replicated;
+    const pipeline = state.pipelines.get(pipelineId);
+    const result = pipeline && compilePipeline(configOf(pipeline));
+    return result?.kind === "valid" ? result.pipeline.deadLetter : builtIn;
+  }
+
   #cluster(): ClusterHandler {
     const { replicated, store, leases } = this.#parts;
     return new ClusterHandler(replicated.metadata, store, leases);
   }
 }
+
+/** Of a pipeline that is no more. */
+const builtIn: LetterBounds = {
+  sinkService: "",
+  recordsMax: undefined,
+  ageMsMax: undefined,
+};
 
 const names = [
   ...pushServices,

@@ -65,9 +65,9 @@ export class PullAttempt implements SourceListener {
       scheduler: ports.scheduler,
       changed: (failure) => this.#acksChanged(failure),
     });
+    const { sourceId } = target;
     this.#session = ports.intake.openSource(this, {
-      sourceId: target.sourceId,
-      batchRecords: this.#batchRecords,
+      pulled: { sourceId, batchRecords: this.#batchRecords },
     });
   }
 

@@ -11,7 +11,7 @@ import { commitOffsets } from "../handlers/offset_changes.ts";
 import { pullLeaveMs, pullLookMs } from "../limits.ts";
 import { type Metric, single } from "../metrics/sample.ts";
 import { ownedShares, type PullShare, shareOf } from "../state/pull_shares.ts";
-import { urlOf } from "./channel_pool.ts";
+import { urlOf } from "../services/channel_pool.ts";
 import { NodeLease } from "./node_lease.ts";
 import { type PullPorts, SourcePull } from "./source_pull.ts";
 

@@ -27,7 +27,7 @@ import { openKvDeadLetters } from "../storage/open_kv_dead_letters.ts";
 import { openKvStore } from "../storage/open_kv_store.ts";
 import type { RaftStore } from "../storage/store.ts";
 import { FileBackups } from "../backup/file_backups.ts";
-import { ChannelPool } from "./channel_pool.ts";
+import { ChannelPool } from "../services/channel_pool.ts";
 import { FlowActivity } from "./flow_activity.ts";
 import { enter, getVote, type Membership, membershipOf } from "./membership.ts";
 import { PipelineSupervisor } from "./pipeline_supervisor.ts";

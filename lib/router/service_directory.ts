@@ -17,8 +17,8 @@ import { healthOf, type ServicesView } from "../state/services.ts";
 import type { RegisteredService } from "../state/types.ts";
 import { HealthStatus } from "../../proto/messages/common.ts";
 import { LoadBalanceStrategy } from "../../proto/messages/router.ts";
-import { type ChannelPool, urlOf } from "./channel_pool.ts";
-import { type CallBytes, portOf } from "./stage_ports.ts";
+import { type ChannelPool, urlOf } from "../services/channel_pool.ts";
+import { type CallBytes, portOf } from "../services/stage_ports.ts";
 import { UnderWay } from "./under_way.ts";
 
 const strategies = {

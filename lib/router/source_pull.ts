@@ -13,7 +13,7 @@ import { pullBackoffMs, pullBackoffMsMax } from "../limits.ts";
 import { log } from "../log.ts";
 import { systemRandom } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
-import type { ChannelPool } from "./channel_pool.ts";
+import type { ChannelPool } from "../services/channel_pool.ts";
 import { PullAttempt } from "./pull_attempt.ts";
 
 /** What is pulled, and by whom. */

@@ -25,7 +25,8 @@ export type CompiledStage =
   | SourceStage
   | TransformStage
   | LookupStage
-  | SinkStage;
+  | SinkStage
+  | RelayStage;
 
 /** What every stage has, whatever its kind. */
 export interface StageSettings {
@@ -65,6 +66,11 @@ export interface SinkStage extends StageSettings {
   readonly kind: "sink";
   /** Whether the router writes to a service, or consumers come to pull. */
   readonly delivery: "push" | "pull";
+}
+
+/** Where records are handed to another process, which runs the stage and all that comes after it. */
+export interface RelayStage extends StageSettings {
+  readonly kind: "relay";
 }
 
 /** Which services do the work of a stage. An empty part lets all through. */

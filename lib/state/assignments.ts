@@ -132,7 +132,10 @@ export class Assignments implements Aggregate, AssignmentsView {
     return ids.flatMap((id) => {
       const pipeline = pipelines.get(id);
       const placed: Placed = pipeline?.enabled
-        ? placePipeline(outlineOf(pipeline), having)
+        ? placePipeline(
+          { ...outlineOf(pipeline), version: pipeline.version },
+          having,
+        )
         : new Map();
       return this.#replace(id, placed, at.index);
     });

@@ -39,6 +39,16 @@ export interface DeadLettersMethods {
     response: DeadLetterStats;
     kind: "unary";
   };
+  /**
+   * Keeps letters of stages that run on a sidecar, all of them before it
+   * answers. RESOURCE_EXHAUSTED at a bound: the sidecar keeps them and asks
+   * again.
+   */
+  keep: {
+    request: KeepDeadLettersRequest;
+    response: KeepDeadLettersResponse;
+    kind: "unary";
+  };
 }
 
 /** A record that could not be processed, and why. */
@@ -192,3 +202,15 @@ export interface DeadLetterCount {
   /** Letters of this pipeline, stage and kind. */
   count: bigint;
 }
+
+/** Letters to keep. */
+export interface KeepDeadLettersRequest {
+  /**
+   * Each with its record, pipeline_id, stage_id and history; at most 500. The
+   * router names them.
+   */
+  letters: DeadLetter[];
+}
+
+/** Answers letters that are kept. */
+export type KeepDeadLettersResponse = object;

@@ -2,6 +2,7 @@
 
 import type { RecordBatch, RecordId } from "./common.ts";
 import type { Duration } from "./google.ts";
+import type { PipelineConfig } from "./router.ts";
 
 /** Places stages on sidecars. Served by the router. */
 export interface SidecarCoordinatorMethods {
@@ -197,6 +198,13 @@ export interface PipelineAssignment {
   isLocalComplete: boolean;
   /** The stages, each with where it runs. */
   stages: StageAssignment[];
+  /** Version of the pipeline that they are of. */
+  pipelineVersion: bigint;
+  /**
+   * The pipeline: how its stages batch and retry, and where their records go.
+   * Absent where the state is kept: it stands there once.
+   */
+  config?: PipelineConfig | undefined;
 }
 
 /** Where one stage runs. */
@@ -362,6 +370,12 @@ export interface ReceiveRecordsRequest {
   sourceSidecarId: string;
   /** The records. */
   batch?: RecordBatch | undefined;
+  /**
+   * By record, which of those made of the same source record it is: an integer
+   * that is the same whenever it is made again. Empty: all are as they came
+   * from their source.
+   */
+  lineages: number[];
 }
 
 /** Answers a batch. */

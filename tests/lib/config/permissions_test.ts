@@ -18,19 +18,19 @@ function permits(...names: readonly string[]) {
 
 Deno.test("missingPermissions() says nothing when all is permitted", () => {
   assertEquals(
-    missingPermissions(needs, permits("net", "read", "write", "env")),
+    missingPermissions("router", needs, permits("net", "read", "write", "env")),
     undefined,
   );
 });
 
 Deno.test("missingPermissions() names each flag to add, with its values", () => {
   assertEquals(
-    missingPermissions(needs, permits("env")),
+    missingPermissions("router", needs, permits("env")),
     "Cannot start: the router is not permitted what it needs; add " +
       "--allow-net=0.0.0.0:50051,0.0.0.0:9464 --allow-read=./data --allow-write=./data",
   );
   assertEquals(
-    missingPermissions(needs, permits("net", "read", "env")),
+    missingPermissions("router", needs, permits("net", "read", "env")),
     "Cannot start: the router is not permitted what it needs; add --allow-write=./data",
   );
 });
@@ -39,13 +39,17 @@ Deno.test("missingPermissions() asks only for the addresses that are not permitt
   const query = (descriptor: Deno.PermissionDescriptor) =>
     descriptor.name !== "net" || descriptor.host === "0.0.0.0:9464";
   assertEquals(
-    missingPermissions(needs, { query, environment: () => true }),
+    missingPermissions("router", needs, { query, environment: () => true }),
     "Cannot start: the router is not permitted what it needs; add --allow-net=0.0.0.0:50051",
   );
 });
 
 Deno.test("missingPermissions() quotes what a shell would take for a pattern", () => {
-  const text = missingPermissions(needs, permits("net", "read", "write"));
+  const text = missingPermissions(
+    "router",
+    needs,
+    permits("net", "read", "write"),
+  );
   assertEquals(
     text?.slice(text.indexOf("--allow-env"), text.indexOf("GRPC")),
     "--allow-env='CONVEYOR_*,",

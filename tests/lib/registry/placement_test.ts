@@ -12,6 +12,7 @@ import type { PipelineAssignment } from "../../../proto/messages/sidecar.ts";
 /** source -> enrich -> (archive, alert) */
 const pipeline: PlaceablePipeline = {
   id: "orders",
+  version: 1,
   stages: [
     { id: "in", stageType: 1, service: "shop", next: ["mid"] },
     { id: "mid", stageType: 2, service: "enrich", next: ["out", "alert"] },

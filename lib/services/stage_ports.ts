@@ -1,5 +1,6 @@
 /** The calls that stages make of services, as methods of gRPC: bytes in, bytes out. */
 import { codecOf } from "../../proto/codec.ts";
+import type { SidecarDataPlaneMethods } from "../../proto/messages/sidecar.ts";
 import type { LookupServiceMethods } from "../../proto/messages/lookup.ts";
 import type {
   FlushRequest,
@@ -31,6 +32,8 @@ export interface Reached {
   readonly call: CallBytes;
   /** How often it was connected to. */
   readonly incarnation: () => number;
+  /** Of a sidecar, who sends to it. */
+  readonly sender?: string;
 }
 
 const transform = serviceOf<TransformServiceMethods>(
@@ -40,10 +43,14 @@ const sink = serviceOf<SinkServiceMethods>("conveyor.sink.SinkService").methods;
 const lookup = serviceOf<LookupServiceMethods>(
   "conveyor.lookup.LookupService",
 ).methods;
+const dataPlane = serviceOf<SidecarDataPlaneMethods>(
+  "conveyor.sidecar.SidecarDataPlane",
+).methods;
 
 const processBatch = rawMethod(transform.processBatch);
 const batchLookup = rawMethod(lookup.batchLookup);
 const writeBatch = rawMethod(sink.writeBatch);
+const receiveRecords = rawMethod(dataPlane.receiveRecords);
 const flush = rawMethod(sink.flush);
 const flushRequest = codecOf<FlushRequest>(
   schema.lookupType("conveyor.sink.FlushRequest"),
@@ -68,6 +75,8 @@ export function portOf(
       return unary(batchLookup);
     case "sink":
       return sinkPort(reached);
+    case "relay":
+      return { ...unary(receiveRecords), sender: reached.sender ?? "" };
     default:
       return kind satisfies never;
   }

@@ -1,0 +1,234 @@
+/**
+ * Keeps a sidecar registered with the cluster and its duties as the cluster wants them. A heartbeat says
+ * what the sidecar knows, so that an answer that was lost is given again; a watch only tells that there
+ * is something new, and the heartbeat that follows brings it. A cluster that is away, or a lease that was
+ * lost, stops nothing: the sidecar goes on with what it was told last, and registers again.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { CoordinatorClient } from "../../clients/coordinator_client.ts";
+import type { MessageInit } from "../../proto/codec.ts";
+import type {
+  RegisterSidecarRequest,
+  SidecarCommand,
+  SidecarHeartbeatRequest,
+} from "../../proto/messages/sidecar.ts";
+import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
+import { asConveyorError, Code, messageOf } from "../errors.ts";
+import { durationOf, msOf } from "../handlers/wire_time.ts";
+import { leaseTtlPerHeartbeat } from "../limits.ts";
+import { log } from "../log.ts";
+import { systemRandom } from "../random.ts";
+import type { Duties } from "./duties.ts";
+
+/** What the sidecar says with each heartbeat. */
+export type SidecarState = Pick<
+  MessageInit<SidecarHeartbeatRequest>,
+  "serviceHealth" | "load"
+>;
+
+/** What the coordination is done with. */
+export interface CoordinationParts {
+  readonly coordinator: Pick<
+    CoordinatorClient,
+    "register" | "heartbeat" | "watchAssignments" | "deregister"
+  >;
+  readonly duties: Duties;
+  readonly sidecarId: string;
+  /** What the sidecar is now. */
+  readonly registration: () => MessageInit<RegisterSidecarRequest>;
+  /** How it is now. */
+  readonly state: () => SidecarState | Promise<SidecarState>;
+  /** Pause between heartbeats; the cluster may want it shorter. */
+  readonly heartbeatIntervalMs: number;
+}
+
+/** The coordination of one sidecar. */
+export class Coordination {
+  readonly #parts: CoordinationParts;
+  readonly #closing = new AbortController();
+  #intervalMs: number;
+  /** Empty: it is to be registered. */
+  #registrationId = "";
+  #versions: { readonly [pipelineId: string]: bigint } = {};
+  #draining = false;
+  /** Whether something is to be done before the pause is over, and how to end the pause. */
+  #hurry = false;
+  #wake: () => void = () => {};
+  readonly #registered = Promise.withResolvers<void>();
+  #working: Promise<unknown> | undefined;
+
+  constructor(parts: CoordinationParts) {
+    this.#parts = parts;
+    this.#intervalMs = parts.heartbeatIntervalMs;
+  }
+
+  /** Begins; resolves with the first registration, or when it is closed before. */
+  async start(): Promise<void> {
+    this.#working = Promise.all([this.#keepAlive(), this.#keepWatching()]);
+    await this.#registered.promise;
+  }
+
+  /** What the sidecar says of itself has changed: the cluster is told at once. */
+  changed(): void {
+    this.#registrationId = "";
+    this.#nudge();
+  }
+
+  /** Tells the cluster that the sidecar is to get nothing new; heartbeats go on. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    await this.#deregister(true, timeoutMs);
+  }
+
+  /** Ends the heartbeats, and takes the sidecar out if the cluster can be told in time. Idempotent. */
+  async close(timeoutMs: number): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#wake();
+    this.#registered.resolve();
+    await this.#working;
+    await this.#deregister(false, timeoutMs);
+  }
+
+  async #deregister(drain: boolean, timeoutMs: number): Promise<void> {
+    const { coordinator, sidecarId } = this.#parts;
+    if (this.#registrationId === "") return;
+    try {
+      await coordinator.deregister(sidecarId, this.#registrationId, drain, {
+        timeoutMs: Math.max(1, timeoutMs),
+      });
+    } catch (error) {
+      // Its lease ends by itself: the sidecar does not stay for it.
+      log.warn("Cannot tell the cluster that the sidecar leaves", {
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  async #keepAlive(): Promise<void> {
+    const { signal } = this.#closing;
+    const policy = resolveRetryPolicy();
+    let failures = 0;
+    while (!signal.aborted) {
+      this.#hurry = false;
+      try {
+        if (this.#registrationId === "") await this.#register();
+        else await this.#beat();
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        log.warn("The sidecar cannot reach its cluster, and goes on trying", {
+          reason: messageOf(error),
+        });
+      }
+      const pauseMs = failures === 0 ? this.#intervalMs : Math.min(
+        this.#intervalMs,
+        backoffMs(policy, failures, systemRandom),
+      );
+      if (this.#registrationId !== "" || failures > 0) {
+        await this.#pause(pauseMs);
+      }
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { coordinator, duties, registration } = this.#parts;
+    const { registrationId, initialAssignments, versions, leaseTtl } =
+      await coordinator.register({
+        ...registration(),
+        heartbeatInterval: durationOf(this.#parts.heartbeatIntervalMs),
+      }, this.#callOptions());
+    this.#intervalMs = Math.min(
+      this.#parts.heartbeatIntervalMs,
+      (msOf(leaseTtl) ?? Infinity) / leaseTtlPerHeartbeat,
+    );
+    this.#registrationId = registrationId;
+    this.#versions = versions;
+    duties.replaceAll(initialAssignments);
+    log.info("The sidecar is registered", {
+      pipelines: duties.pipelineIds.join(),
+    });
+    this.#registered.resolve();
+    // One that is about to leave says so again, under its new registration.
+    if (this.#draining) await this.#deregister(true, this.#intervalMs);
+  }
+
+  async #beat(): Promise<void> {
+    const { coordinator, sidecarId, state } = this.#parts;
+    const registrationId = this.#registrationId;
+    const answer = await coordinator.heartbeat({
+      sidecarId,
+      registrationId,
+      known: { versions: this.#versions, draining: this.#draining },
+      ...await state(),
+    }, this.#callOptions());
+    if (registrationId !== this.#registrationId) return;
+    if (!answer.acknowledged) {
+      log.warn("The cluster has forgotten the sidecar: it registers again");
+      this.#registrationId = "";
+      return;
+    }
+    for (const command of answer.commands) this.#obey(command);
+    this.#versions = answer.versions;
+  }
+
+  #obey(command: SidecarCommand): void {
+    const { assign, revoke, drain } = command;
+    if (drain && drain.pipelineIds.length === 0) {
+      this.#draining = true;
+      log.info("The sidecar is to take nothing new");
+    }
+    this.#parts.duties.obey(command);
+    if (assign) {
+      log.info("The sidecar runs a pipeline", { pipeline: assign.pipelineId });
+    }
+    if (revoke) {
+      log.info("The sidecar runs a pipeline no more", {
+        pipeline: revoke.pipelineId,
+      });
+    }
+  }
+
+  /** Sees that there is something new before the next heartbeat would. */
+  async #keepWatching(): Promise<void> {
+    const { coordinator, sidecarId } = this.#parts;
+    const { signal } = this.#closing;
+    await this.#registered.promise;
+    while (!signal.aborted) {
+      try {
+        const events = coordinator.watchAssignments(sidecarId, { signal });
+        for await (const _ of events) this.#nudge();
+      } catch (error) {
+        if (signal.aborted) return;
+        const { code, message } = asConveyorError(error);
+        if (code !== Code.Unavailable && code !== Code.NotFound) {
+          log.debug("The watch of the assignments ended", { reason: message });
+        }
+      }
+      await delay(this.#intervalMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  #nudge(): void {
+    this.#hurry = true;
+    this.#wake();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (this.#hurry || this.#closing.signal.aborted) return;
+    const over = Promise.withResolvers<void>();
+    this.#wake = over.resolve;
+    const timer = setTimeout(over.resolve, ms);
+    await over.promise;
+    clearTimeout(timer);
+  }
+
+  /** A router that is silent for longer than a heartbeat is left for another. */
+  #callOptions(): { readonly signal: AbortSignal; readonly timeoutMs: number } {
+    return {
+      signal: this.#closing.signal,
+      timeoutMs: Math.ceil(this.#intervalMs),
+    };
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * What a sidecar runs: does what the cluster says, in its order. A pipeline whose stages only moved
+ * goes on as it is, and its records follow. One that is revoked takes nothing new and finishes; what is
+ * not settled in time goes back to those that sent it, who have it still.
+ */
+import { messageOf } from "../errors.ts";
+import type { Flow } from "../flow/flow.ts";
+import { log } from "../log.ts";
+import { compilePipeline } from "../routing/pipeline.ts";
+import { placedPipeline } from "../routing/placed_pipeline.ts";
+import type { CompiledPipeline } from "../routing/types.ts";
+import type { Scheduler } from "../scheduler.ts";
+import type {
+  PipelineAssignment,
+  SidecarCommand,
+} from "../../proto/messages/sidecar.ts";
+import type { RoutingTable } from "./routing_table.ts";
+
+/** What runs the pipelines. */
+export type DutiesFlow = Pick<
+  Flow,
+  "setPipeline" | "removePipeline" | "giveUpPipeline" | "servicesChanged"
+>;
+
+/** What the duties are done with. */
+export interface DutiesParts {
+  readonly flow: DutiesFlow;
+  readonly table: RoutingTable;
+  readonly scheduler: Scheduler;
+  /** Time in which the records of a revoked pipeline may settle. */
+  readonly drainTimeoutMs: number;
+}
+
+/** A pipeline that runs. */
+interface Duty {
+  readonly version: bigint;
+  /** Stages that run in other pods. */
+  readonly elsewhere: ReadonlySet<string>;
+}
+
+/** The duties of one sidecar. */
+export class Duties {
+  readonly #parts: DutiesParts;
+  readonly #running: Map<string, Duty> = new Map();
+  /** Pipelines that were revoked and are not over, with how their deadline is lifted. */
+  readonly #leaving: Map<string, () => void> = new Map();
+
+  constructor(parts: DutiesParts) {
+    this.#parts = parts;
+  }
+
+  /** Ids of the pipelines that take records. */
+  get pipelineIds(): readonly string[] {
+    return [...this.#running.keys()];
+  }
+
+  /** Does what a command says. */
+  obey({ assign, revoke, drain }: SidecarCommand): void {
+    if (assign) this.assign(assign);
+    if (revoke) this.revoke(revoke.pipelineId, revoke.drainFirst);
+    for (const pipelineId of drain?.pipelineIds ?? []) {
+      this.revoke(pipelineId, true);
+    }
+  }
+
+  /** These are all assignments; whatever else runs is revoked. */
+  replaceAll(assignments: readonly PipelineAssignment[]): void {
+    const kept = new Set(assignments.map(({ pipelineId }) => pipelineId));
+    for (const pipelineId of this.pipelineIds) {
+      if (!kept.has(pipelineId)) this.revoke(pipelineId, true);
+    }
+    for (const assignment of assignments) this.assign(assignment);
+  }
+
+  /** Runs a pipeline as the assignment says, in place of as before. */
+  assign(assignment: PipelineAssignment): void {
+    const { flow, table } = this.#parts;
+    const { pipelineId, pipelineVersion: version, stages } = assignment;
+    const compiled = compiledOf(assignment);
+    if (compiled === undefined) return this.revoke(pipelineId, true);
+    this.#stay(pipelineId);
+    const before = this.#running.get(pipelineId);
+    const elsewhere = new Set(
+      stages.filter(({ remoteSidecar }) => remoteSidecar)
+        .map(({ stageId }) => stageId),
+    );
+    table.set(assignment);
+    this.#running.set(pipelineId, { version, elsewhere });
+    if (
+      before?.version !== version ||
+      before.elsewhere.symmetricDifference(elsewhere).size > 0
+    ) {
+      // What waits here for a service that is now in another pod would wait for ever.
+      if (before && !elsewhere.isSubsetOf(before.elsewhere)) {
+        void flow.removePipeline(pipelineId);
+        flow.giveUpPipeline(pipelineId);
+      }
+      flow.setPipeline(
+        placedPipeline(compiled, (stageId) => elsewhere.has(stageId)),
+      );
+    }
+    flow.servicesChanged();
+  }
+
+  /** Takes nothing new by a pipeline; with `drainFirst`, what is in it may settle for a while. */
+  revoke(pipelineId: string, drainFirst: boolean): void {
+    const { flow, table, scheduler, drainTimeoutMs } = this.#parts;
+    if (!this.#running.delete(pipelineId)) return;
+    const settled = flow.removePipeline(pipelineId);
+    if (!drainFirst) flow.giveUpPipeline(pipelineId);
+    const cancel = scheduler.after(drainTimeoutMs, () => {
+      log.warn("Records of a revoked pipeline go back to their senders", {
+        pipeline: pipelineId,
+      });
+      flow.giveUpPipeline(pipelineId);
+    });
+    this.#leaving.set(pipelineId, cancel);
+    // Until then its records find the stages where they were last.
+    settled.then(() => {
+      if (this.#leaving.get(pipelineId) !== cancel) return;
+      this.#stay(pipelineId);
+      table.delete(pipelineId);
+    });
+  }
+
+  /** Waits for nothing more. */
+  close(): void {
+    for (const pipelineId of [...this.#leaving.keys()]) this.#stay(pipelineId);
+  }
+
+  /** The pipeline does not leave, or has left. */
+  #stay(pipelineId: string): void {
+    this.#leaving.get(pipelineId)?.();
+    this.#leaving.delete(pipelineId);
+  }
+}
+
+/** The pipeline of an assignment; undefined, and logged, where it cannot be run. */
+function compiledOf(
+  { pipelineId, config }: PipelineAssignment,
+): CompiledPipeline | undefined {
+  try {
+    if (config === undefined) {
+      log.error(
+        "Cannot run a pipeline: its assignment came without its configuration, which routers of this package send",
+        { pipeline: pipelineId },
+      );
+      return undefined;
+    }
+    const result = compilePipeline(config);
+    if (result.kind === "valid") return { ...result.pipeline, id: pipelineId };
+    log.error("Cannot run a pipeline: this version finds it invalid", {
+      pipeline: pipelineId,
+      faults: result.faults,
+    });
+  } catch (error) {
+    log.error("Cannot run a pipeline", {
+      pipeline: pipelineId,
+      reason: messageOf(error),
+    });
+  }
+  return undefined;
+}

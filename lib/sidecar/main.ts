@@ -1,0 +1,57 @@
+/**
+ * The sidecar as a process: flags and environment in; a sidecar that runs until it is told to end. The
+ * first signal drains it, the second stops it at once.
+ *
+ * ```sh
+ * SIDECAR_ID=pod-7 CLUSTER_ENDPOINT=http://10.0.0.1:50051,http://10.0.0.2:50051 \
+ *   LOCAL_SERVICES=enrich=transform@http://localhost:50061 \
+ *   deno run -A jsr:@conveyor/grpc/sidecar
+ * ```
+ *
+ * @module
+ */
+import { type Command, hostOf, runCommand } from "../config/command.ts";
+import {
+  sidecarSettings,
+  toSidecarOptions,
+} from "../config/sidecar_settings.ts";
+import {
+  resolveSidecarOptions,
+  type SidecarOptions,
+} from "./sidecar_options.ts";
+
+const command: Command<SidecarOptions> = {
+  name: "sidecar",
+  usage: "sidecar [flags]",
+  settings: sidecarSettings,
+  optionsOf: (values) => toSidecarOptions(values, firstAddress),
+  // The services of its pod and other sidecars come on top.
+  needsOf: (options) => {
+    const { grpcAddr, routers } = resolveSidecarOptions(options);
+    return { net: [grpcAddr, ...routers.map(hostOf)], read: [], write: [] };
+  },
+  make: async (options) => {
+    const { Sidecar } = await import("./sidecar.ts");
+    const sidecar = new Sidecar(options);
+    return {
+      start: async () => ({ grpc: await sidecar.start() }),
+      run: () => sidecar.run(),
+      close: () => sidecar.close(),
+    };
+  },
+};
+
+/** An address of this machine that others may dial. */
+function firstAddress(): string | undefined {
+  try {
+    return Deno.networkInterfaces().find(({ family, address }) =>
+      family === "IPv4" && !address.startsWith("127.")
+    )?.address;
+  } catch (error) {
+    // Without the permission the operator says it.
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+if (import.meta.main) Deno.exit(await runCommand(command, Deno.args));

@@ -1,0 +1,173 @@
+/**
+ * What a sidecar is made of. Everything is built here, started in the order in which the parts need each
+ * other, and stopped in the order in which records flow: the cluster is told first, so that nothing new
+ * comes; what is under way settles; offsets are committed; then the sidecar leaves.
+ */
+import { CheckpointClient } from "../../clients/checkpoint_client.ts";
+import { CoordinatorClient } from "../../clients/coordinator_client.ts";
+import { DeadLetterClient } from "../../clients/dead_letter_client.ts";
+import type { RouterChannel } from "../../clients/router_channel.ts";
+import type { MessageInit } from "../../proto/codec.ts";
+import type { RegisterSidecarRequest } from "../../proto/messages/sidecar.ts";
+import { systemClock } from "../clock.ts";
+import { Flow } from "../flow/flow.ts";
+import {
+  DataPlaneHandler,
+  dataPlaneService,
+} from "../handlers/data_plane_handler.ts";
+import { serviceConnectTimeoutMs, timeoutMsMax } from "../limits.ts";
+import { log } from "../log.ts";
+import { systemRandom } from "../random.ts";
+import { Health } from "../rpc/health.ts";
+import { reflectionHandlers, reflectionServices } from "../rpc/reflection.ts";
+import { RpcServer } from "../rpc/server.ts";
+import { systemScheduler } from "../scheduler.ts";
+import { ChannelPool } from "../services/channel_pool.ts";
+import { ClusterLetters } from "./cluster_letters.ts";
+import { Coordination, type SidecarState } from "./coordination.ts";
+import { Duties } from "./duties.ts";
+import { RoutingTable } from "./routing_table.ts";
+import { SidecarOffsets } from "./sidecar_offsets.ts";
+import type { ResolvedSidecarOptions } from "./sidecar_options.ts";
+
+const names = [dataPlaneService, ...reflectionServices]
+  .map(({ name }) => name).concat("grpc.health.v1.Health");
+
+/** A sidecar that runs. */
+export class RunningSidecar {
+  readonly #options: ResolvedSidecarOptions;
+  readonly #pool: ChannelPool;
+  readonly #cluster: RouterChannel;
+  readonly #table: RoutingTable;
+  readonly #flow: Flow;
+  readonly #duties: Duties;
+  readonly #coordination: Coordination;
+  readonly #health: Health = new Health(names);
+  readonly #server: RpcServer;
+  /** Where it listens, once it does. */
+  #address = "";
+
+  /** `cluster` is closed with it. */
+  constructor(options: ResolvedSidecarOptions, cluster: RouterChannel) {
+    const { sidecarId, drainTimeoutMs, heartbeatIntervalMs } = options;
+    this.#options = options;
+    this.#cluster = cluster;
+    this.#pool = new ChannelPool({
+      connectTimeoutMs: serviceConnectTimeoutMs,
+      // Stages bound their calls; what is handed over is answered when it is settled.
+      timeoutMs: timeoutMsMax,
+    });
+    this.#table = new RoutingTable({
+      sidecarId,
+      pool: this.#pool,
+      ownUrl: () => this.#ownUrl,
+    });
+    const offsets = new SidecarOffsets(
+      new CheckpointClient(cluster),
+      ({ sourceId, partition, offset }) =>
+        this.#flow.offsetRaised(sourceId, partition, offset),
+    );
+    this.#flow = new Flow({
+      services: this.#table,
+      deadLetters: new ClusterLetters(new DeadLetterClient(cluster)),
+      offsets,
+      clock: systemClock,
+      scheduler: systemScheduler,
+      random: systemRandom,
+    }, options.flow);
+    this.#duties = new Duties({
+      flow: this.#flow,
+      table: this.#table,
+      scheduler: systemScheduler,
+      drainTimeoutMs,
+    });
+    this.#coordination = new Coordination({
+      coordinator: new CoordinatorClient(cluster),
+      duties: this.#duties,
+      sidecarId,
+      registration: () => this.#registration(),
+      state: () => this.#state(),
+      heartbeatIntervalMs,
+    });
+    this.#server = this.#serverOf(offsets);
+  }
+
+  /** Listens, registers, and resolves with the address to dial. */
+  async start(): Promise<string> {
+    this.#address = await this.#server.listen(this.#options.grpcAddr);
+    await this.#coordination.start();
+    return this.#address;
+  }
+
+  /** Lets what is under way settle until the deadline, then stops. */
+  async stop(): Promise<void> {
+    const { drainTimeoutMs } = this.#options;
+    const endMs = systemClock.monotonicMs() + drainTimeoutMs;
+    const leftMs = (): number => Math.max(0, endMs - systemClock.monotonicMs());
+    this.#health.drain();
+    await this.#coordination.drain(leftMs() / 4);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, leftMs());
+    await Promise.race([this.#flow.drain(), late]);
+    clearTimeout(timer);
+    await this.#coordination.close(Math.max(drainTimeoutMs / 4, leftMs()));
+    this.#duties.close();
+    await this.#flow.close();
+    await this.#server.close(leftMs());
+    await this.#pool.close();
+    await this.#cluster.close();
+  }
+
+  /** Where other sidecars reach this one. */
+  get #ownUrl(): string {
+    const { advertiseHost, grpc } = this.#options;
+    const port = this.#address.slice(this.#address.lastIndexOf(":") + 1);
+    return `${grpc.tls ? "https" : "http"}://${advertiseHost}:${port}`;
+  }
+
+  #registration(): MessageInit<RegisterSidecarRequest> {
+    const { sidecarId, podName, namespace, services } = this.#options;
+    return {
+      sidecarId,
+      podName,
+      namespace,
+      sidecarEndpoint: this.#ownUrl,
+      localServices: services,
+    };
+  }
+
+  #state(): SidecarState {
+    return {
+      serviceHealth: this.#options.services.map((
+        { serviceName, localEndpoint },
+      ) => ({
+        serviceName,
+        healthy: true,
+        activeRequests: BigInt(this.#table.callsTo(localEndpoint)),
+      })),
+      load: {
+        totalActiveRequests: BigInt(this.#table.calls),
+        localQueueDepth: BigInt(this.#flow.underWay.records),
+      },
+    };
+  }
+
+  #serverOf(offsets: SidecarOffsets): RpcServer {
+    const server = new RpcServer(this.#options.grpc, report).add(
+      dataPlaneService,
+      new DataPlaneHandler({
+        flow: this.#flow,
+        expectSource: (...source) => offsets.expect(...source),
+      }),
+    );
+    this.#health.addTo(server);
+    for (const service of reflectionServices) {
+      server.add(service, reflectionHandlers(names));
+    }
+    return server;
+  }
+}
+
+function report(path: string, error: unknown): void {
+  log.error("Cannot answer a call", { path, error });
+}

@@ -1,0 +1,187 @@
+/**
+ * Options of a sidecar, resolved once. What a flag or a variable may say of them is settled before, by
+ * lib/config; here they are checked whatever they come from.
+ */
+import { parseAddress } from "../../clients/address.ts";
+import type { ConnectOptions } from "../../clients/channel_options.ts";
+import {
+  type LocalService,
+  ServiceType,
+} from "../../proto/messages/sidecar.ts";
+import { invalidArgument } from "../errors.ts";
+import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
+import {
+  drainTimeoutMs,
+  serviceHeartbeatMs,
+  sidecarServicesMax,
+  timeoutMsMax,
+} from "../limits.ts";
+import { requiredObject, requiredString, timeOption } from "../options.ts";
+import type { RpcServerOptions } from "../rpc/server_options.ts";
+
+/** A service in the pod of a sidecar. */
+export interface PodService {
+  /** Name that pipelines select by. */
+  readonly name: string;
+  /** What it does; `any` where it is not known, and of a lookup. @default "any" */
+  readonly type?: "source" | "transform" | "sink" | "any";
+  /** Where the sidecar reaches it: `http://localhost:50061`. A source may leave it out. */
+  readonly url?: string;
+}
+
+/** Options of a `Sidecar`. */
+export interface SidecarOptions {
+  /** Name of the sidecar, unique among all of the cluster. */
+  readonly sidecarId: string;
+  /** Pod that it runs in. @default sidecarId */
+  readonly podName?: string;
+  /** Namespace of the pod. @default "default" */
+  readonly namespace?: string;
+  /** Routers of the cluster, tried in turn: `http://` or `https://`. */
+  readonly routers: string | readonly string[];
+  /** Where sources of the pod and other sidecars connect: `host:port`. @default "0.0.0.0:9091" */
+  readonly grpcAddr?: string;
+  /** Host at which other sidecars reach it. @default that of grpcAddr, unless it means every interface */
+  readonly advertiseHost?: string;
+  /** Services of the pod. @default [] */
+  readonly services?: readonly PodService[];
+  /** Everything that seldom needs to be set. @default {} */
+  readonly settings?: SidecarSettings;
+}
+
+/** Settings of a `Sidecar`. */
+export interface SidecarSettings {
+  /** Pause between heartbeats, in ms; its lease lasts three of them. @default 5000 */
+  readonly heartbeatIntervalMs?: number;
+  /** Time that records under way get to settle when the sidecar closes, in ms. @default 10000 */
+  readonly drainTimeoutMs?: number;
+  /** How many records the sidecar holds, and when it commits offsets. @default {} */
+  readonly flow?: FlowOptions;
+  /** Message sizes, keepalive and TLS of the gRPC server. @default {} */
+  readonly grpc?: RpcServerOptions;
+  /** How routers are dialled. @default {} */
+  readonly connect?: ConnectOptions;
+}
+
+/** Options with their defaults. */
+export interface ResolvedSidecarOptions {
+  readonly sidecarId: string;
+  readonly podName: string;
+  readonly namespace: string;
+  readonly routers: readonly string[];
+  readonly grpcAddr: string;
+  readonly advertiseHost: string;
+  readonly services: readonly LocalService[];
+  readonly heartbeatIntervalMs: number;
+  readonly drainTimeoutMs: number;
+  readonly flow: FlowOptions;
+  readonly grpc: RpcServerOptions;
+  readonly connect: ConnectOptions;
+}
+
+/** Checks `options` and fills in the defaults. */
+export function resolveSidecarOptions(
+  options: SidecarOptions,
+): ResolvedSidecarOptions {
+  requiredObject("options", options);
+  const settings = requiredObject("settings", options.settings ?? {});
+  const sidecarId = requiredString("sidecarId", options.sidecarId);
+  const grpcAddr = requiredString("grpcAddr", options.grpcAddr ?? anyHost);
+  const { routers, services = [] } = options;
+  const list = typeof routers === "string" ? [routers] : [...routers ?? []];
+  if (list.length === 0) {
+    throw invalidArgument("routers", "must name at least one router", routers);
+  }
+  for (const router of list) checkUrl("routers", router);
+  return {
+    sidecarId,
+    podName: options.podName ?? sidecarId,
+    namespace: options.namespace ?? "default",
+    routers: list,
+    grpcAddr,
+    advertiseHost: options.advertiseHost ?? dialledHost(grpcAddr),
+    services: podServices(services),
+    heartbeatIntervalMs: timeOption(
+      "settings.heartbeatIntervalMs",
+      settings.heartbeatIntervalMs,
+      serviceHeartbeatMs,
+    ),
+    drainTimeoutMs: timeOption(
+      "settings.drainTimeoutMs",
+      settings.drainTimeoutMs,
+      drainTimeoutMs,
+    ),
+    flow: flowOf(settings.flow),
+    grpc: settings.grpc ?? {},
+    connect: settings.connect ?? {},
+  };
+}
+
+const anyHost = "0.0.0.0:9091";
+
+/** Sources of sidecars are not told when credit lapses: it does not. */
+function flowOf(flow: FlowOptions = {}): FlowOptions {
+  const options = { creditTtlMs: timeoutMsMax, ...flow };
+  resolveFlowOptions(options);
+  return options;
+}
+
+const types = {
+  source: ServiceType.Source,
+  transform: ServiceType.Transform,
+  sink: ServiceType.Sink,
+  any: ServiceType.Unspecified,
+} as const;
+
+function podServices(services: readonly PodService[]): LocalService[] {
+  if (services.length > sidecarServicesMax) {
+    throw invalidArgument(
+      "services",
+      `must be at most ${sidecarServicesMax}`,
+      services.length,
+    );
+  }
+  return services.map(({ name, type = "any", url }, at) => {
+    const field = `services[${at}]`;
+    if (!Object.hasOwn(types, type)) {
+      throw invalidArgument(
+        `${field}.type`,
+        `must be one of ${Object.keys(types).join(", ")}`,
+        type,
+      );
+    }
+    if (url !== undefined) checkUrl(`${field}.url`, url);
+    else if (type !== "source") {
+      throw invalidArgument(`${field}.url`, "must be given", url);
+    }
+    return {
+      serviceName: requiredString(`${field}.name`, name),
+      serviceType: types[type],
+      // A source is not called: it pushes. The cluster wants some text for it.
+      localEndpoint: url ?? "push",
+    };
+  });
+}
+
+function checkUrl(name: string, url: string): void {
+  try {
+    parseAddress(url);
+  } catch {
+    throw invalidArgument(
+      name,
+      'must be "http://host:port", "https://host:port" or "unix:/path"',
+      url,
+    );
+  }
+}
+
+/** The host of an address; other pods cannot dial "every interface". */
+function dialledHost(grpcAddr: string): string {
+  const host = grpcAddr.slice(0, grpcAddr.lastIndexOf(":"));
+  if (host !== "0.0.0.0" && host !== "[::]") return host;
+  throw invalidArgument(
+    "advertiseHost",
+    `must say where other sidecars reach this one when grpcAddr is "${grpcAddr}"`,
+    undefined,
+  );
+}

@@ -1,0 +1,52 @@
+/**
+ * Goal: a sidecar runs the stages of a pipeline beside the services of its pod, and acks what the sinks
+ * have.
+ * Method: a router in this process, pods of real processes, a source that speaks the data plane.
+ */
+import { assertEquals } from "@std/assert";
+import { CheckpointClient } from "@conveyor/grpc";
+import { Pod } from "../fixtures/pod.ts";
+import { PodSource } from "../fixtures/pod_source.ts";
+import { line, numbers, RouterSetup } from "../fixtures/router_setup.ts";
+import { until } from "../fixtures/until.ts";
+
+/** Records of the source "numbers" with these numbers. */
+function ofSource(count: number, first = 1) {
+  return numbers(count, first).map(({ id, payload }) => ({
+    id: { ...id, sourceId: "numbers" },
+    payload,
+  }));
+}
+
+/** The lines of a file. */
+async function linesOf(file: string): Promise<string[]> {
+  return (await Deno.readTextFile(file)).trimEnd().split("\n");
+}
+
+Deno.test("a sidecar takes records, runs the stages in its pod, and acks what the sink has", async () => {
+  await using setup = await RouterSetup.start();
+  const file = `${setup.dataDir}/sink.txt`;
+  const admin = await setup.admin();
+  await admin.createPipeline(line("clean", "enrich", "store"));
+  await using pod = new Pod({
+    name: "pod-1",
+    routers: [setup.url],
+    transforms: ["clean", "enrich"],
+    sinks: { store: file },
+  });
+  await pod.start();
+  const source = new PodSource([pod.url], "numbers");
+  await source.push(ofSource(2_000));
+  assertEquals(source.refusals, []);
+  const lines = await linesOf(file);
+  assertEquals(lines.length, 2_000);
+  assertEquals(lines[0], "1 clean enrich");
+  // What is settled is committed with the cluster, so that the source may resume there.
+  await using checkpoints = await CheckpointClient.connect(setup.url);
+  await until(async () =>
+    (await checkpoints.resumePositions("numbers")).get(0) === 2_001n
+  );
+  const again = new PodSource([pod.url], "numbers");
+  await again.push(ofSource(2_000));
+  assertEquals((await linesOf(file)).length, 2_000);
+});

@@ -1,0 +1,82 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  mergeConfig,
+  readEnvironment,
+} from "../../../lib/config/resolve_config.ts";
+import {
+  sidecarSettings,
+  toSidecarOptions,
+} from "../../../lib/config/sidecar_settings.ts";
+import { Code, ConveyorError } from "../../../lib/errors.ts";
+import {
+  resolveSidecarOptions,
+  type SidecarOptions,
+} from "../../../lib/sidecar/sidecar_options.ts";
+
+/** The options that these variables of the environment mean. */
+function optionsOf(variables: Record<string, string>): SidecarOptions {
+  const environment = readEnvironment(
+    sidecarSettings,
+    (name) => variables[name],
+  );
+  return toSidecarOptions(
+    mergeConfig(sidecarSettings, [environment]),
+    () => "10.0.0.9",
+  );
+}
+
+Deno.test("toSidecarOptions() reads the variables that pods set", () => {
+  const options = optionsOf({
+    SIDECAR_ID: "pod-7",
+    POD_NAME: "orders-0",
+    NAMESPACE: "shop",
+    CLUSTER_ENDPOINT: "http://10.0.0.1:50051,10.0.0.2:50051",
+    GRPC_PORT: "9095",
+    HEARTBEAT_INTERVAL_SECS: "2",
+    LOCAL_SERVICES: "shop=source,enrich=transform@localhost:50061",
+  });
+  const { services, ...resolved } = resolveSidecarOptions(options);
+  assertEquals(
+    [resolved.sidecarId, resolved.podName, resolved.namespace],
+    ["pod-7", "orders-0", "shop"],
+  );
+  assertEquals(resolved.routers, [
+    "http://10.0.0.1:50051",
+    "http://10.0.0.2:50051",
+  ]);
+  assertEquals(resolved.grpcAddr, "0.0.0.0:9095");
+  assertEquals(resolved.advertiseHost, "10.0.0.9");
+  assertEquals(resolved.heartbeatIntervalMs, 2_000);
+  assertEquals(
+    services.map(({ serviceName, localEndpoint }) => [
+      serviceName,
+      localEndpoint,
+    ]),
+    [["shop", "push"], ["enrich", "http://localhost:50061"]],
+  );
+});
+
+Deno.test("toSidecarOptions() names the sidecar like its pod, and takes port 9091, by default", () => {
+  const { sidecarId, grpcAddr } = optionsOf({ POD_NAME: "orders-0" });
+  assertEquals([sidecarId, grpcAddr], ["orders-0", "0.0.0.0:9091"]);
+});
+
+Deno.test("toSidecarOptions() names the variable that is missing or wrong", () => {
+  const wrong: [Record<string, string>, string][] = [
+    [{}, "SIDECAR_ID"],
+    [{ SIDECAR_ID: "a", GRPC_PORT: "x" }, "GRPC_PORT"],
+    [{ SIDECAR_ID: "a", LOCAL_SERVICES: "enrich" }, "LOCAL_SERVICES"],
+    [
+      { SIDECAR_ID: "a", LOCAL_SERVICES: "enrich=door@x:1" },
+      "services[0].type",
+    ],
+    [{ SIDECAR_ID: "a", LOCAL_SERVICES: "enrich=sink" }, "services[0].url"],
+  ];
+  for (const [variables, field] of wrong) {
+    const { code, details } = assertThrows(
+      () => resolveSidecarOptions(optionsOf(variables)),
+      ConveyorError,
+    );
+    assertEquals([code, details[0]?.field], [Code.InvalidArgument, field]);
+  }
+});
