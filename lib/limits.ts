@@ -335,12 +335,23 @@ export const checkpointBytesMax = 1024 * 1024;
 export const checkpointBytesTotalMax = 512 * 1024 * 1024;
 /** Positions that belong to one checkpoint; more are InvalidArgument. */
 export const checkpointOffsetsMax = 65_536;
+/** Records that another sidecar has not settled within this are handed over again. */
+export const relayTimeoutMs = 24 * 3_600_000;
 /** Records handed to another sidecar in one call, unless the stage asks for more. */
 export const relayBatchRecords = 5_000;
 /** Offsets that a sidecar commits at the same time; the others follow. */
 export const sidecarCommitsAtOnce = 64;
 /** Sources whose offsets a sidecar remembers; those asked for longest ago are asked for again. */
 export const sidecarSourcesKeptMax = 10_000;
+/** Ports that a sidecar looks at for services at the same time, and in all. */
+export const probesAtOnce = 64;
+export const discoveryPortsMax = 4_096;
+/** A port that does not tell within this what it serves has nothing that pipelines can use. */
+export const discoveryTimeoutMs = 1_000;
+/** A service of a pod that does not answer its health check within this has failed it. */
+export const healthCheckTimeoutMs = 1_000;
+/** Health checks in a row that a service may fail: with the last one it counts as broken. */
+export const healthFailuresMax = 2;
 /** A source that opens its stream waits so long for its offsets, then begins without. */
 export const offsetLookupTimeoutMs = 2_000;
 /** Sidecars registered at one time; one more is ResourceExhausted. */

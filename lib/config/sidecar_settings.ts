@@ -71,6 +71,20 @@ export const sidecarSettings: readonly Setting[] = [
     help: "services of the pod as name=type@url; a source as name=source",
   },
   {
+    key: "services.discovery_start_port",
+    flag: "discovery-start-port",
+    variable: "DISCOVERY_START_PORT",
+    rule: { kind: "integer", min: 1, max: 65_535 },
+    help: "first port on which it looks for services of the pod",
+  },
+  {
+    key: "services.discovery_end_port",
+    flag: "discovery-end-port",
+    variable: "DISCOVERY_END_PORT",
+    rule: { kind: "integer", min: 1, max: 65_535 },
+    help: "last one (default: the first)",
+  },
+  {
     key: "cluster.heartbeat_interval_secs",
     flag: "heartbeat-interval-secs",
     variable: "HEARTBEAT_INTERVAL_SECS",
@@ -119,10 +133,27 @@ export function toSidecarOptions(
     grpcAddr: `${host}:${number("grpc.port")}`,
     ...advertiseHost === undefined ? {} : { advertiseHost },
     services: list("services.local").map(serviceOf),
+    ...discoveryOf(values),
     settings: {
       heartbeatIntervalMs: number("cluster.heartbeat_interval_secs") * 1_000,
       drainTimeoutMs: number("grpc.drain_timeout_ms"),
     },
+  };
+}
+
+function discoveryOf(values: ConfigValues): Pick<SidecarOptions, "discovery"> {
+  const startPort = values.get("services.discovery_start_port");
+  const endPort = values.get("services.discovery_end_port") ?? startPort;
+  if (endPort === undefined) return {};
+  if (startPort === undefined) {
+    throw invalidArgument(
+      "DISCOVERY_START_PORT",
+      "must be given with DISCOVERY_END_PORT",
+      undefined,
+    );
+  }
+  return {
+    discovery: { startPort: Number(startPort), endPort: Number(endPort) },
   };
 }
 

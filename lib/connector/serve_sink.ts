@@ -122,7 +122,7 @@ type Outcome = MessageInit<RecordWriteResult> & { readonly success: boolean };
 
 function handlersOf(
   sink: SinkHandlers,
-  { concurrency, report }: ResolvedConnectorOptions,
+  { id, concurrency, report }: ResolvedConnectorOptions,
 ): Handlers<SinkServiceMethods> {
   const flushes = new SinkFlush(
     async () => await sink.flush?.() ?? 0n,
@@ -182,7 +182,7 @@ function handlersOf(
       }
       return { success: true, flushedRecords: await flushes.complete() };
     },
-    getCapacity: async () => await sink.capacity?.() ?? {},
+    getCapacity: async () => ({ sinkId: id, ...await sink.capacity?.() }),
   };
 }
 

@@ -36,8 +36,8 @@ export interface CoordinationParts {
   readonly sidecarId: string;
   /** What the sidecar is now. */
   readonly registration: () => MessageInit<RegisterSidecarRequest>;
-  /** How it is now. */
-  readonly state: () => SidecarState | Promise<SidecarState>;
+  /** How it is now; undefined when it is to be registered anew, since it is another. */
+  readonly state: (signal: AbortSignal) => Promise<SidecarState | undefined>;
   /** Pause between heartbeats; the cluster may want it shorter. */
   readonly heartbeatIntervalMs: number;
 }
@@ -66,12 +66,6 @@ export class Coordination {
   async start(): Promise<void> {
     this.#working = Promise.all([this.#keepAlive(), this.#keepWatching()]);
     await this.#registered.promise;
-  }
-
-  /** What the sidecar says of itself has changed: the cluster is told at once. */
-  changed(): void {
-    this.#registrationId = "";
-    this.#nudge();
   }
 
   /** Tells the cluster that the sidecar is to get nothing new; heartbeats go on. */
@@ -157,13 +151,17 @@ export class Coordination {
   async #beat(): Promise<void> {
     const { coordinator, sidecarId, state } = this.#parts;
     const registrationId = this.#registrationId;
+    const now = await state(this.#closing.signal);
+    if (now === undefined) {
+      this.#registrationId = "";
+      return;
+    }
     const answer = await coordinator.heartbeat({
       sidecarId,
       registrationId,
       known: { versions: this.#versions, draining: this.#draining },
-      ...await state(),
+      ...now,
     }, this.#callOptions());
-    if (registrationId !== this.#registrationId) return;
     if (!answer.acknowledged) {
       log.warn("The cluster has forgotten the sidecar: it registers again");
       this.#registrationId = "";

@@ -15,7 +15,7 @@ import {
   DataPlaneHandler,
   dataPlaneService,
 } from "../handlers/data_plane_handler.ts";
-import { serviceConnectTimeoutMs, timeoutMsMax } from "../limits.ts";
+import { relayTimeoutMs, serviceConnectTimeoutMs } from "../limits.ts";
 import { log } from "../log.ts";
 import { systemRandom } from "../random.ts";
 import { Health } from "../rpc/health.ts";
@@ -26,6 +26,7 @@ import { ChannelPool } from "../services/channel_pool.ts";
 import { ClusterLetters } from "./cluster_letters.ts";
 import { Coordination, type SidecarState } from "./coordination.ts";
 import { Duties } from "./duties.ts";
+import { LocalServices } from "./local_services.ts";
 import { RoutingTable } from "./routing_table.ts";
 import { SidecarOffsets } from "./sidecar_offsets.ts";
 import type { ResolvedSidecarOptions } from "./sidecar_options.ts";
@@ -42,8 +43,11 @@ export class RunningSidecar {
   readonly #flow: Flow;
   readonly #duties: Duties;
   readonly #coordination: Coordination;
+  readonly #services: LocalServices;
   readonly #health: Health = new Health(names);
   readonly #server: RpcServer;
+  /** Aborts when it looks for services no more. */
+  readonly #looking = new AbortController();
   /** Where it listens, once it does. */
   #address = "";
 
@@ -55,7 +59,7 @@ export class RunningSidecar {
     this.#pool = new ChannelPool({
       connectTimeoutMs: serviceConnectTimeoutMs,
       // Stages bound their calls; what is handed over is answered when it is settled.
-      timeoutMs: timeoutMsMax,
+      timeoutMs: relayTimeoutMs,
     });
     this.#table = new RoutingTable({
       sidecarId,
@@ -81,12 +85,18 @@ export class RunningSidecar {
       scheduler: systemScheduler,
       drainTimeoutMs,
     });
+    this.#services = new LocalServices(
+      options.services,
+      options.discovery,
+      this.#pool,
+      () => this.#port,
+    );
     this.#coordination = new Coordination({
       coordinator: new CoordinatorClient(cluster),
       duties: this.#duties,
       sidecarId,
       registration: () => this.#registration(),
-      state: () => this.#state(),
+      state: (signal) => this.#state(signal),
       heartbeatIntervalMs,
     });
     this.#server = this.#serverOf(offsets);
@@ -95,6 +105,7 @@ export class RunningSidecar {
   /** Listens, registers, and resolves with the address to dial. */
   async start(): Promise<string> {
     this.#address = await this.#server.listen(this.#options.grpcAddr);
+    await this.#services.look(this.#looking.signal);
     await this.#coordination.start();
     return this.#address;
   }
@@ -104,6 +115,7 @@ export class RunningSidecar {
     const { drainTimeoutMs } = this.#options;
     const endMs = systemClock.monotonicMs() + drainTimeoutMs;
     const leftMs = (): number => Math.max(0, endMs - systemClock.monotonicMs());
+    this.#looking.abort();
     this.#health.drain();
     await this.#coordination.drain(leftMs() / 4);
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -121,29 +133,32 @@ export class RunningSidecar {
   /** Where other sidecars reach this one. */
   get #ownUrl(): string {
     const { advertiseHost, grpc } = this.#options;
-    const port = this.#address.slice(this.#address.lastIndexOf(":") + 1);
-    return `${grpc.tls ? "https" : "http"}://${advertiseHost}:${port}`;
+    return `${grpc.tls ? "https" : "http"}://${advertiseHost}:${this.#port}`;
+  }
+
+  get #port(): number {
+    return Number(this.#address.slice(this.#address.lastIndexOf(":") + 1));
   }
 
   #registration(): MessageInit<RegisterSidecarRequest> {
-    const { sidecarId, podName, namespace, services } = this.#options;
+    const { sidecarId, podName, namespace } = this.#options;
     return {
       sidecarId,
       podName,
       namespace,
       sidecarEndpoint: this.#ownUrl,
-      localServices: services,
+      localServices: [...this.#services.list],
     };
   }
 
-  #state(): SidecarState {
+  /** How the sidecar and its services are; undefined when it has other services than before. */
+  async #state(signal: AbortSignal): Promise<SidecarState | undefined> {
+    if (await this.#services.look(signal)) return undefined;
     return {
-      serviceHealth: this.#options.services.map((
-        { serviceName, localEndpoint },
-      ) => ({
-        serviceName,
-        healthy: true,
-        activeRequests: BigInt(this.#table.callsTo(localEndpoint)),
+      serviceHealth: this.#services.list.map((service) => ({
+        serviceName: service.serviceName,
+        healthy: this.#services.isHealthy(service),
+        activeRequests: BigInt(this.#table.callsTo(service.localEndpoint)),
       })),
       load: {
         totalActiveRequests: BigInt(this.#table.calls),

@@ -11,13 +11,20 @@ import {
 import { invalidArgument } from "../errors.ts";
 import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
 import {
+  discoveryPortsMax,
   drainTimeoutMs,
   serviceHeartbeatMs,
   sidecarServicesMax,
   timeoutMsMax,
 } from "../limits.ts";
-import { requiredObject, requiredString, timeOption } from "../options.ts";
+import {
+  integerOption,
+  requiredObject,
+  requiredString,
+  timeOption,
+} from "../options.ts";
 import type { RpcServerOptions } from "../rpc/server_options.ts";
+import type { DiscoveryRange } from "./discovery.ts";
 
 /** A service in the pod of a sidecar. */
 export interface PodService {
@@ -45,6 +52,14 @@ export interface SidecarOptions {
   readonly advertiseHost?: string;
   /** Services of the pod. @default [] */
   readonly services?: readonly PodService[];
+  /** Ports of this host on which it looks for further services, by server reflection. @default none */
+  readonly discovery?: {
+    readonly startPort: number;
+    /** Itself included. */
+    readonly endPort: number;
+    /** @default "127.0.0.1" */
+    readonly host?: string;
+  };
   /** Everything that seldom needs to be set. @default {} */
   readonly settings?: SidecarSettings;
 }
@@ -72,6 +87,7 @@ export interface ResolvedSidecarOptions {
   readonly grpcAddr: string;
   readonly advertiseHost: string;
   readonly services: readonly LocalService[];
+  readonly discovery: DiscoveryRange | undefined;
   readonly heartbeatIntervalMs: number;
   readonly drainTimeoutMs: number;
   readonly flow: FlowOptions;
@@ -101,6 +117,7 @@ export function resolveSidecarOptions(
     grpcAddr,
     advertiseHost: options.advertiseHost ?? dialledHost(grpcAddr),
     services: podServices(services),
+    discovery: rangeOf(options.discovery),
     heartbeatIntervalMs: timeOption(
       "settings.heartbeatIntervalMs",
       settings.heartbeatIntervalMs,
@@ -124,6 +141,25 @@ function flowOf(flow: FlowOptions = {}): FlowOptions {
   const options = { creditTtlMs: timeoutMsMax, ...flow };
   resolveFlowOptions(options);
   return options;
+}
+
+function rangeOf(
+  discovery: SidecarOptions["discovery"],
+): DiscoveryRange | undefined {
+  if (discovery === undefined) return undefined;
+  const { host = "127.0.0.1" } = requiredObject("discovery", discovery);
+  const port = (name: "startPort" | "endPort", min: number): number =>
+    integerOption(`discovery.${name}`, discovery[name], 0, min, 65_535);
+  const startPort = port("startPort", 1);
+  const endPort = port("endPort", startPort);
+  if (endPort - startPort >= discoveryPortsMax) {
+    throw invalidArgument(
+      "discovery",
+      `must be at most ${discoveryPortsMax} ports`,
+      `${startPort} to ${endPort}`,
+    );
+  }
+  return { host: requiredString("discovery.host", host), startPort, endPort };
 }
 
 const types = {

@@ -184,6 +184,11 @@ export interface CapacityResponse {
   currentQueueDepth: bigint;
   /** Milliseconds that a batch given now is expected to take. */
   estimatedLatencyMs: number;
+  /**
+   * Name of the sink, by which a sidecar that finds the service offers it to
+   * pipelines; empty: not said.
+   */
+  sinkId: string;
 }
 
 /** Asks to make pending records durable. */

@@ -4,10 +4,17 @@
  * Method: a router in this process, pods of real processes, a source that speaks the data plane.
  */
 import { assertEquals } from "@std/assert";
-import { CheckpointClient } from "@conveyor/grpc";
+import { CheckpointClient, CoordinatorClient, Sidecar } from "@conveyor/grpc";
+import { serveSink, serveTransform } from "@conveyor/grpc/connector";
+import { neighbouringPorts } from "../fixtures/free_ports.ts";
 import { Pod } from "../fixtures/pod.ts";
 import { PodSource } from "../fixtures/pod_source.ts";
-import { line, numbers, RouterSetup } from "../fixtures/router_setup.ts";
+import {
+  line,
+  numberOf,
+  numbers,
+  RouterSetup,
+} from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
 
 /** Records of the source "numbers" with these numbers. */
@@ -50,3 +57,56 @@ Deno.test("a sidecar takes records, runs the stages in its pod, and acks what th
   await again.push(ofSource(2_000));
   assertEquals((await linesOf(file)).length, 2_000);
 });
+
+Deno.test("a sidecar finds the services of its pod by reflection, also one that comes later and one that goes", async () => {
+  await using setup = await RouterSetup.start();
+  const admin = await setup.admin();
+  await admin.createPipeline(line("clean", "store"));
+  const [startPort, endPort] = neighbouringPorts();
+  const stored = new Set<number>();
+  const serveStore = () =>
+    serveSink((record) => void stored.add(numberOf(record)), {
+      address: `127.0.0.1:${endPort}`,
+      id: "store",
+      signals: false,
+    });
+  await using _clean = await serveTransform((record) => record, {
+    address: `127.0.0.1:${startPort}`,
+    id: "clean",
+    signals: false,
+  });
+  await using sidecar = new Sidecar({
+    sidecarId: "pod-1",
+    routers: setup.url,
+    grpcAddr: "127.0.0.1:0",
+    discovery: { startPort, endPort },
+    settings: { heartbeatIntervalMs: 400 },
+  });
+  const source = new PodSource([`http://${await sidecar.start()}`], "numbers");
+  const first = source.push(ofSource(100));
+  const store = await serveStore();
+  await first;
+  assertEquals(stored.size, 100);
+  await store.close();
+  await untilPlaced(setup.url, "pod-1", "store", false);
+  const second = source.push(ofSource(100, 101));
+  await using _again = await serveStore();
+  await second;
+  assertEquals(stored.size, 200);
+});
+
+/** Waits until a stage runs in the pod of a sidecar, or does not. */
+async function untilPlaced(
+  router: string,
+  sidecarId: string,
+  stageId: string,
+  isHere: boolean,
+): Promise<void> {
+  await using coordinator = await CoordinatorClient.connect(router);
+  for await (
+    const { assignment } of coordinator.watchAssignments(sidecarId)
+  ) {
+    const stage = assignment?.stages.find((each) => each.stageId === stageId);
+    if ((stage?.localEndpoint !== undefined) === isHere) return;
+  }
+}
