@@ -335,6 +335,8 @@ export const checkpointBytesMax = 1024 * 1024;
 export const checkpointBytesTotalMax = 512 * 1024 * 1024;
 /** Positions that belong to one checkpoint; more are InvalidArgument. */
 export const checkpointOffsetsMax = 65_536;
+/** Sources whose records are all answered have so long to read the answers when a sidecar ends. */
+export const farewellMs = 500;
 /** Records that another sidecar has not settled within this are handed over again. */
 export const relayTimeoutMs = 24 * 3_600_000;
 /** Records handed to another sidecar in one call, unless the stage asks for more. */

@@ -15,7 +15,11 @@ import {
   DataPlaneHandler,
   dataPlaneService,
 } from "../handlers/data_plane_handler.ts";
-import { relayTimeoutMs, serviceConnectTimeoutMs } from "../limits.ts";
+import {
+  farewellMs,
+  relayTimeoutMs,
+  serviceConnectTimeoutMs,
+} from "../limits.ts";
 import { log } from "../log.ts";
 import { systemRandom } from "../random.ts";
 import { Health } from "../rpc/health.ts";
@@ -125,7 +129,8 @@ export class RunningSidecar {
     await this.#coordination.close(Math.max(drainTimeoutMs / 4, leftMs()));
     this.#duties.close();
     await this.#flow.close();
-    await this.#server.close(leftMs());
+    // The streams of sources stay open until somebody ends them.
+    await this.#server.close(farewellMs);
     await this.#pool.close();
     await this.#cluster.close();
   }

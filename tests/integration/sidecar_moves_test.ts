@@ -1,0 +1,146 @@
+/**
+ * Goal: a sidecar outlives what happens around it: routers that die, a registration that is lost, a
+ * service of its pod that breaks; and it leaves without losing or repeating a record.
+ * Method: routers and pods of real processes, or sidecars in this process beside real services. Without
+ * leak checks: grpc-js leaves the backoff timer of an address that went away.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { AdminClient, CoordinatorClient, Sidecar } from "@conveyor/grpc";
+import {
+  type Connector,
+  serveSink,
+  serveTransform,
+} from "@conveyor/grpc/connector";
+import { creditWindowRecords } from "../../lib/limits.ts";
+import { untilPlaced } from "../fixtures/placements.ts";
+import { Pod } from "../fixtures/pod.ts";
+import { ofSource, PodSource } from "../fixtures/pod_source.ts";
+import { RouterCluster } from "../fixtures/router_cluster.ts";
+import { line, numberOf, RouterSetup } from "../fixtures/router_setup.ts";
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
+}
+
+const local = { address: "127.0.0.1:0", signals: false };
+const heartbeatIntervalMs = 400;
+
+/** A sidecar beside services that run in this process. */
+function sidecarOf(
+  sidecarId: string,
+  routers: string | readonly string[],
+  services: {
+    readonly clean?: Connector;
+    readonly store?: Connector;
+  },
+): Sidecar {
+  const { clean, store } = services;
+  return new Sidecar({
+    sidecarId,
+    routers,
+    grpcAddr: "127.0.0.1:0",
+    services: [
+      ...clean
+        ? [
+          {
+            name: "clean",
+            type: "transform",
+            url: `http://${clean.address}`,
+          } as const,
+        ]
+        : [],
+      ...store
+        ? [
+          {
+            name: "store",
+            type: "sink",
+            url: `http://${store.address}`,
+          } as const,
+        ]
+        : [],
+    ],
+    settings: { heartbeatIntervalMs },
+  });
+}
+
+test("a sidecar goes on with another router, and takes its pod back from one that has its name", async () => {
+  await using cluster = await RouterCluster.start();
+  const stored = new Set<number>();
+  await using store = await serveSink(
+    (record) => void stored.add(numberOf(record)),
+    local,
+  );
+  await using sidecar = sidecarOf("pod-1", cluster.urls, { store });
+  const source = new PodSource([`http://${await sidecar.start()}`], "numbers");
+  await cluster.nodes[0]!.kill();
+  {
+    await using admin = await AdminClient.connect(cluster.urls.slice(1));
+    await admin.createPipeline(line("store"));
+  }
+  await source.push(ofSource(100));
+  assertEquals(stored.size, 100);
+  // Somebody else takes the name: the next heartbeat is refused, and the sidecar registers again.
+  await using coordinator = await CoordinatorClient.connect(
+    cluster.urls.slice(1),
+  );
+  await coordinator.register({
+    sidecarId: "pod-1",
+    sidecarEndpoint: "http://127.0.0.1:9",
+  });
+  await untilPlaced(cluster.urls[1]!, "pod-1", "store", true);
+  await source.push(ofSource(100, 101));
+  assertEquals(stored.size, 200);
+});
+
+test("the stage of a service that breaks goes to another pod, and its records with it", async () => {
+  await using setup = await RouterSetup.start();
+  const admin = await setup.admin();
+  await admin.createPipeline(line("clean", "store"));
+  const stored = new Set<number>();
+  const clean = await serveTransform((record) => record, local);
+  await using other = await serveTransform((record) => record, local);
+  await using store = await serveSink(
+    (record) => void stored.add(numberOf(record)),
+    local,
+  );
+  await using here = sidecarOf("pod-1", setup.url, { clean, store });
+  await using there = sidecarOf("pod-2", setup.url, { clean: other });
+  const source = new PodSource([`http://${await here.start()}`], "numbers");
+  await source.push(ofSource(10));
+  await clean.close();
+  const pushed = source.push(ofSource(100, 11));
+  await there.start();
+  await pushed;
+  assertEquals(stored.size, 110);
+});
+
+test("a sidecar that is told to end settles what is under way, and its source goes to another pod", async () => {
+  await using setup = await RouterSetup.start();
+  const admin = await setup.admin();
+  await admin.createPipeline(line("clean", "store"));
+  const files = [1, 2].map((pod) => `${setup.dataDir}/${pod}.txt`);
+  const [first, second] = files.map((file, at) =>
+    setup.own(
+      new Pod({
+        name: `pod-${at + 1}`,
+        routers: [setup.url],
+        transforms: ["clean"],
+        sinks: { store: file },
+      }),
+    )
+  );
+  await Promise.all([first!.start(), second!.start()]);
+  const source = new PodSource([first!.url, second!.url], "numbers");
+  let ended: Promise<number | undefined> | undefined;
+  // More than a source has credit for, so that there are some to go to the other pod.
+  const records = 2 * creditWindowRecords;
+  await source.push(ofSource(records), (acked) => {
+    if (acked >= 2_000) ended ??= first!.sidecar.kill("SIGTERM");
+  });
+  assertEquals(await ended, 0);
+  const texts = await Promise.all(files.map((file) => Deno.readTextFile(file)));
+  const [lines, others] = texts.map((text) => text.trim().split("\n"));
+  assertEquals(new Set([...lines!, ...others!]).size, records);
+  assertEquals(lines!.length + others!.length, records, "records stored");
+  assert(lines!.length >= 2_000 && others!.length > 1);
+});
