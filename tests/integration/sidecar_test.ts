@@ -16,12 +16,7 @@ import { neighbouringPorts } from "../fixtures/free_ports.ts";
 import { Pod } from "../fixtures/pod.ts";
 import { untilPlaced } from "../fixtures/placements.ts";
 import { ofSource, PodSource } from "../fixtures/pod_source.ts";
-import {
-  line,
-  numberOf,
-  numbers,
-  RouterSetup,
-} from "../fixtures/router_setup.ts";
+import { line, numberOf, RouterSetup } from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
 
 /** Without leak checks: grpc-js leaves the backoff timer of a service that went away. */
