@@ -350,6 +350,8 @@ export const probesAtOnce = 64;
 export const discoveryPortsMax = 4_096;
 /** A port that does not tell within this what it serves has nothing that pipelines can use. */
 export const discoveryTimeoutMs = 1_000;
+/** A port that was of no use is left alone for more and more looks, up to so many. */
+export const uselessPortLooksMax = 32;
 /** A service of a pod that does not answer its health check within this has failed it. */
 export const healthCheckTimeoutMs = 1_000;
 /** Health checks in a row that a service may fail: with the last one it counts as broken. */

@@ -69,27 +69,29 @@ const kinds: readonly {
   },
 ];
 
-/** What is found on the ports of `range` but for those of `known`. */
+/** By port of `range` that somebody listens on, what is found there; the ports in `skipped` are not looked at. */
 export async function discover(
   { host, startPort, endPort }: DiscoveryRange,
-  known: ReadonlySet<number>,
-): Promise<LocalService[]> {
+  skipped: ReadonlySet<number>,
+): Promise<Map<number, readonly LocalService[]>> {
   const ports = Array.from(
     { length: endPort - startPort + 1 },
     (_, at) => startPort + at,
-  ).filter((port) => !known.has(port));
-  const found: LocalService[] = [];
+  ).filter((port) => !skipped.has(port));
+  const found = new Map<number, readonly LocalService[]>();
   for (let at = 0; at < ports.length; at += probesAtOnce) {
-    const some = ports.slice(at, at + probesAtOnce);
-    const services = await Promise.all(some.map((port) => probe(host, port)));
-    found.push(...services.flat());
+    await Promise.all(
+      ports.slice(at, at + probesAtOnce).map(async (port) => {
+        if (!await isOpen(host, port)) return;
+        found.set(port, await probe(host, port));
+      }),
+    );
   }
   return found;
 }
 
 /** What is served on one port. */
 async function probe(host: string, port: number): Promise<LocalService[]> {
-  if (!await isOpen(host, port)) return [];
   const url = `http://${host}:${port}`;
   let channel: Channel | undefined;
   try {

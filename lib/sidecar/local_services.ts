@@ -13,7 +13,11 @@ import type { LocalService } from "../../proto/messages/sidecar.ts";
 import { schema } from "../../proto/schema.ts";
 import { rawMethod, serviceOf } from "../../proto/service.ts";
 import { asConveyorError, Code } from "../errors.ts";
-import { healthCheckTimeoutMs, healthFailuresMax } from "../limits.ts";
+import {
+  healthCheckTimeoutMs,
+  healthFailuresMax,
+  uselessPortLooksMax,
+} from "../limits.ts";
 import { log } from "../log.ts";
 import type { ChannelPool } from "../services/channel_pool.ts";
 import { discover, type DiscoveryRange } from "./discovery.ts";
@@ -35,6 +39,9 @@ export class LocalServices {
   /** Port of the sidecar itself. */
   readonly #ownPort: () => number;
   readonly #found: Map<number, readonly LocalService[]> = new Map();
+  /** By port that was of no use, for how many looks it is left alone, and how many of them are left. */
+  readonly #useless: Map<number, { readonly pause: number; left: number }> =
+    new Map();
   /** Checks in a row that failed, by URL. */
   readonly #failures: Map<string, number> = new Map();
 
@@ -100,16 +107,36 @@ export class LocalServices {
       log.info("Services of the pod are gone", { port });
       changed = true;
     }
-    const known = new Set([this.#ownPort(), ...this.#found.keys()]);
-    for (const service of await discover(this.#range, known)) {
-      const port = Number(new URL(service.localEndpoint).port);
-      this.#found.set(port, [...this.#found.get(port) ?? [], service]);
-      log.info("A service of the pod is found", {
-        service: service.serviceName,
-        port,
-      });
-      changed = true;
+    for (
+      const [port, services] of await discover(this.#range, this.#skipped())
+    ) {
+      if (services.length === 0) this.#leaveAlone(port);
+      else {
+        this.#useless.delete(port);
+        this.#found.set(port, services);
+        const names = services.map(({ serviceName }) => serviceName).join();
+        log.info("Services of the pod are found", { services: names, port });
+        changed = true;
+      }
     }
     return changed;
+  }
+
+  /** Ports that are not looked at this time. */
+  #skipped(): ReadonlySet<number> {
+    const skipped = new Set([this.#ownPort(), ...this.#found.keys()]);
+    for (const [port, rest] of this.#useless) {
+      if (rest.left-- > 0) skipped.add(port);
+    }
+    return skipped;
+  }
+
+  /** Who listens on the port is of no use, and not to be bothered time and again. */
+  #leaveAlone(port: number): void {
+    const pause = Math.min(
+      2 * (this.#useless.get(port)?.pause ?? 0.5),
+      uselessPortLooksMax,
+    );
+    this.#useless.set(port, { pause, left: pause });
   }
 }

@@ -16,6 +16,7 @@ import { neighbouringPorts } from "../fixtures/free_ports.ts";
 import { Pod } from "../fixtures/pod.ts";
 import { untilPlaced } from "../fixtures/placements.ts";
 import { ofSource, PodSource } from "../fixtures/pod_source.ts";
+import { rejection } from "../fixtures/rejection.ts";
 import { line, numberOf, RouterSetup } from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
 
@@ -131,4 +132,9 @@ Deno.test("what a sidecar cannot process is acked once the cluster keeps it, and
     [first?.stageId, first?.errorCode, first?.record?.id?.sequenceNumber],
     ["picky", "INVALID_ARGUMENT", 10n],
   );
+  const error = await rejection(
+    client.keep([{ pipelineId: "line", stageId: "picky" }]),
+    Code.InvalidArgument,
+  );
+  assertEquals(error.details[0]?.field, "letters.record");
 });
