@@ -117,7 +117,7 @@ export function toSidecarOptions(
   if (sidecarId === undefined) {
     throw invalidArgument(
       "SIDECAR_ID",
-      "must be given, or POD_NAME",
+      "or POD_NAME must be given, and the process permitted to read it",
       undefined,
     );
   }
@@ -125,6 +125,13 @@ export function toSidecarOptions(
   const isAny = host === "0.0.0.0" || host === "[::]";
   const advertiseHost = text("sidecar.pod_ip") ??
     (isAny ? firstAddress() : undefined);
+  if (isAny && advertiseHost === undefined) {
+    throw invalidArgument(
+      "POD_IP",
+      "must be given where no address of the machine can be read",
+      undefined,
+    );
+  }
   return {
     sidecarId,
     ...podName === undefined ? {} : { podName },
