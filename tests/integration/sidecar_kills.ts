@@ -26,6 +26,8 @@ export interface SidecarKillPlan {
   /** Pods that are killed, in this order, each as its place among the three. */
   readonly victims: readonly number[];
   readonly seed: number;
+  /** How many times as long as promised stages may take to move, where other work takes the processor. */
+  readonly patience?: number;
 }
 
 /** What was seen. */
@@ -62,7 +64,7 @@ export async function runSidecarKills(
 }
 
 async function killPods(
-  { records: count, victims, seed }: SidecarKillPlan,
+  { records: count, victims, seed, patience = 1 }: SidecarKillPlan,
   router: string,
   folder: string,
   stack: AsyncDisposableStack,
@@ -117,7 +119,12 @@ async function killPods(
         .then(() => kill(router, pods, victim));
     });
     if (killed === undefined) continue;
-    movedMs.push(await killed);
+    const ms = await killed;
+    assert(
+      ms <= patience * movedMsMax,
+      `the stages took ${ms.toFixed(0)} ms to move`,
+    );
+    movedMs.push(ms);
     await victim!.start();
   }
   assertEquals(source.acked, count, "records acked");
@@ -151,12 +158,7 @@ async function kill(
       if (!isThere) return;
     }
   }));
-  const ms = performance.now() - startMs;
-  assert(
-    ms <= movedMsMax,
-    `the stages of ${dead} took ${ms.toFixed(0)} ms to move`,
-  );
-  return ms;
+  return performance.now() - startMs;
 }
 
 /** Lines of all files. */
