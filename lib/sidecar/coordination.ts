@@ -12,10 +12,11 @@ import type {
   SidecarCommand,
   SidecarHeartbeatRequest,
 } from "../../proto/messages/sidecar.ts";
+import { systemClock } from "../clock.ts";
 import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
-import { asConveyorError, Code, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { durationOf, msOf } from "../handlers/wire_time.ts";
-import { leaseTtlPerHeartbeat } from "../limits.ts";
+import { leaseTtlMsMin, leaseTtlPerHeartbeat } from "../limits.ts";
 import { log } from "../log.ts";
 import { systemRandom } from "../random.ts";
 import type { Duties } from "./duties.ts";
@@ -36,8 +37,10 @@ export interface CoordinationParts {
   readonly sidecarId: string;
   /** What the sidecar is now. */
   readonly registration: () => MessageInit<RegisterSidecarRequest>;
-  /** How it is now; undefined when it is to be registered anew, since it is another. */
-  readonly state: (signal: AbortSignal) => Promise<SidecarState | undefined>;
+  /** Looks at its services; whether there are others than before, so that it is to be registered anew. */
+  readonly look: (signal: AbortSignal) => Promise<boolean>;
+  /** How it is, as far as it has looked. */
+  readonly state: () => SidecarState;
   /** Pause between heartbeats; the cluster may want it shorter. */
   readonly heartbeatIntervalMs: number;
 }
@@ -51,6 +54,8 @@ export class Coordination {
   #registrationId = "";
   #versions: { readonly [pipelineId: string]: bigint } = {};
   #draining = false;
+  /** When services are to be looked at again. */
+  #lookAtMs = 0;
   /** Whether something is to be done before the pause is over, and how to end the pause. */
   #hurry = false;
   #wake: () => void = () => {};
@@ -148,19 +153,22 @@ export class Coordination {
     if (this.#draining) await this.#deregister(true, this.#intervalMs);
   }
 
+  /** A heartbeat. One that comes early says how services were when they were looked at last. */
   async #beat(): Promise<void> {
-    const { coordinator, sidecarId, state } = this.#parts;
-    const registrationId = this.#registrationId;
-    const now = await state(this.#closing.signal);
-    if (now === undefined) {
-      this.#registrationId = "";
-      return;
+    const { coordinator, sidecarId, look, state } = this.#parts;
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs >= this.#lookAtMs) {
+      this.#lookAtMs = nowMs + this.#intervalMs;
+      if (await look(this.#closing.signal)) {
+        this.#registrationId = "";
+        return;
+      }
     }
     const answer = await coordinator.heartbeat({
       sidecarId,
-      registrationId,
+      registrationId: this.#registrationId,
       known: { versions: this.#versions, draining: this.#draining },
-      ...now,
+      ...state(),
     }, this.#callOptions());
     if (!answer.acknowledged) {
       log.warn("The cluster has forgotten the sidecar: it registers again");
@@ -199,10 +207,9 @@ export class Coordination {
         for await (const _ of events) this.#nudge();
       } catch (error) {
         if (signal.aborted) return;
-        const { code, message } = asConveyorError(error);
-        if (code !== Code.Unavailable && code !== Code.NotFound) {
-          log.debug("The watch of the assignments ended", { reason: message });
-        }
+        log.debug("The watch of the assignments ended", {
+          reason: messageOf(error),
+        });
       }
       await delay(this.#intervalMs, undefined, { signal }).catch(() => {});
     }
@@ -222,11 +229,11 @@ export class Coordination {
     clearTimeout(timer);
   }
 
-  /** A router that is silent for longer than a heartbeat is left for another. */
+  /** A router that is silent for as long as a heartbeat is left for another. */
   #callOptions(): { readonly signal: AbortSignal; readonly timeoutMs: number } {
     return {
       signal: this.#closing.signal,
-      timeoutMs: Math.ceil(this.#intervalMs),
+      timeoutMs: Math.max(Math.ceil(this.#intervalMs), leaseTtlMsMin),
     };
   }
 }

@@ -100,7 +100,8 @@ export class RunningSidecar {
       duties: this.#duties,
       sidecarId,
       registration: () => this.#registration(),
-      state: (signal) => this.#state(signal),
+      look: (signal) => this.#services.look(signal),
+      state: () => this.#state(),
       heartbeatIntervalMs,
     });
     this.#server = this.#serverOf(offsets);
@@ -156,9 +157,7 @@ export class RunningSidecar {
     };
   }
 
-  /** How the sidecar and its services are; undefined when it has other services than before. */
-  async #state(signal: AbortSignal): Promise<SidecarState | undefined> {
-    if (await this.#services.look(signal)) return undefined;
+  #state(): SidecarState {
     return {
       serviceHealth: this.#services.list.map((service) => ({
         serviceName: service.serviceName,
