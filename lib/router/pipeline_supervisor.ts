@@ -11,6 +11,7 @@ import { log } from "../log.ts";
 import type { Pipeline } from "../../proto/messages/state.ts";
 import { compilePipeline } from "../routing/pipeline.ts";
 import type { CompiledPipeline } from "../routing/types.ts";
+import type { Scheduler } from "../scheduler.ts";
 import type { StateEvent } from "../state/types.ts";
 
 /** What runs pipelines. */
@@ -31,14 +32,22 @@ export interface PipelinesPort extends
 export class PipelineSupervisor {
   readonly #replicated: ReplicatedState;
   readonly #pipelines: PipelinesPort;
+  readonly #scheduler: Scheduler;
   readonly #closing = new AbortController();
   /** Version by id of those that run. */
   readonly #running: Map<string, number> = new Map();
   #watching: Promise<void> | undefined;
+  /** Whether the flow is still to hear of changed services. */
+  #servicesChanged = false;
 
-  constructor(replicated: ReplicatedState, pipelines: PipelinesPort) {
+  constructor(
+    replicated: ReplicatedState,
+    pipelines: PipelinesPort,
+    scheduler: Scheduler,
+  ) {
     this.#replicated = replicated;
     this.#pipelines = pipelines;
+    this.#scheduler = scheduler;
   }
 
   /** Runs what is enabled now, and follows the state from then on. */
@@ -95,8 +104,7 @@ export class PipelineSupervisor {
       case "serviceModified":
       case "serviceHealthChanged":
       case "serviceRemoved":
-        this.#pipelines.servicesChanged();
-        return this.#pipelines.pullsChanged();
+        return this.#tellOfServices();
       case "pullOwnersChanged":
       case "partitionsAssigned":
       case "partitionsRevoked":
@@ -105,6 +113,18 @@ export class PipelineSupervisor {
         return this.#raise(event);
       default:
     }
+  }
+
+  /** Once for all changes of a turn: each telling is a walk over all services. */
+  #tellOfServices(): void {
+    if (this.#servicesChanged) return;
+    this.#servicesChanged = true;
+    this.#scheduler.soon(() => {
+      this.#servicesChanged = false;
+      if (this.#closing.signal.aborted) return;
+      this.#pipelines.servicesChanged();
+      this.#pipelines.pullsChanged();
+    });
   }
 
   #raise(

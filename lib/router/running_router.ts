@@ -344,7 +344,7 @@ export class RunningRouter {
       },
       offsetRaised: (...offset) => flow.offsetRaised(...offset),
       pullsChanged: () => pulls.changed(),
-    });
+    }, systemScheduler);
     supervisor.start();
     this.#own(supervisor, (supervisor) => supervisor.close());
   }

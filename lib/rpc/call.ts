@@ -11,6 +11,7 @@ import { metadataFromGrpc, statusFromError } from "../runtime/status.ts";
 import type { Method } from "../../proto/service.ts";
 import { WireError } from "../../proto/wire.ts";
 import type { CallContext } from "./handler.ts";
+import type { OpenCalls } from "./open_calls.ts";
 
 /** Told of errors that are the server's own fault, where they are answered. */
 export type FaultReport = (path: string, error: unknown) => void;
@@ -28,22 +29,22 @@ interface ServerCall {
 export function handleCalls(
   method: Method,
   handler: AnyHandler,
-  stopping: AbortSignal,
+  open: OpenCalls,
   report: FaultReport,
 ): grpc.UntypedHandleCall {
   return method.kind === "unary"
-    ? handleUnary(method, handler as UnaryHandler, stopping, report)
-    : handleStream(method, handler, stopping, report);
+    ? handleUnary(method, handler as UnaryHandler, open, report)
+    : handleStream(method, handler, open, report);
 }
 
 function handleUnary(
   method: Method,
   handler: UnaryHandler,
-  stopping: AbortSignal,
+  open: OpenCalls,
   report: FaultReport,
 ): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
   return async (call, callback) => {
-    const context = new ServerCallContext(call, stopping);
+    const context = new ServerCallContext(call, open);
     try {
       const answer = await handler(
         decodeRequest(method, call.request),
@@ -61,11 +62,11 @@ function handleUnary(
 function handleStream(
   method: Method,
   handler: AnyHandler,
-  stopping: AbortSignal,
+  open: OpenCalls,
   report: FaultReport,
 ): grpc.handleBidiStreamingCall<Uint8Array, Uint8Array> {
   return async (call) => {
-    const context = new ServerCallContext(call, stopping);
+    const context = new ServerCallContext(call, open);
     try {
       const writer = new MessageWriter(call, [
         "cancelled",
@@ -193,15 +194,15 @@ function answerError(
 /** The context of a gRPC call; makes its abort signal only for a handler that looks at it. */
 class ServerCallContext implements CallContext {
   readonly #call: ServerCall;
-  readonly #stopping: AbortSignal;
+  readonly #open: OpenCalls;
   #controller: AbortController | undefined;
   #ended = false;
   #left = false;
   readonly #onStop = (): void => this.#abort("the server is stopping");
 
-  constructor(call: ServerCall, stopping: AbortSignal) {
+  constructor(call: ServerCall, open: OpenCalls) {
     this.#call = call;
-    this.#stopping = stopping;
+    this.#open = open;
     // grpc-js emits this after every finished call too: only one that comes before the end counts.
     call.on("cancelled", () => {
       if (this.#ended) return;
@@ -214,8 +215,8 @@ class ServerCallContext implements CallContext {
     if (!this.#controller) {
       this.#controller = new AbortController();
       if (this.#left) this.#abort("the caller left");
-      else if (this.#stopping.aborted) this.#onStop();
-      else this.#stopping.addEventListener("abort", this.#onStop);
+      else if (this.#open.stopped) this.#onStop();
+      else this.#open.add(this.#onStop);
     }
     return this.#controller.signal;
   }
@@ -236,7 +237,7 @@ class ServerCallContext implements CallContext {
   /** Called once the call is answered. */
   end(): void {
     this.#ended = true;
-    this.#stopping.removeEventListener("abort", this.#onStop);
+    this.#open.remove(this.#onStop);
   }
 
   #abort(reason: string): void {

@@ -10,6 +10,7 @@ import { bufferOf, bytesOf } from "../runtime/message_stream.ts";
 import type { Method, MethodTypes, Service } from "../../proto/service.ts";
 import { type FaultReport, handleCalls } from "./call.ts";
 import type { Handlers } from "./handler.ts";
+import { OpenCalls } from "./open_calls.ts";
 import {
   type ResolvedRpcServerOptions,
   resolveRpcServerOptions,
@@ -21,7 +22,7 @@ export class RpcServer implements AsyncDisposable {
   readonly #server: grpc.Server;
   readonly #options: ResolvedRpcServerOptions;
   readonly #report: FaultReport;
-  readonly #stopping = new AbortController();
+  readonly #open = new OpenCalls();
   #closing: Promise<void> | undefined;
 
   constructor(options: RpcServerOptions | undefined, report: FaultReport) {
@@ -55,7 +56,7 @@ export class RpcServer implements AsyncDisposable {
       implementation[name] = handleCalls(
         method,
         handler.bind(handlers),
-        this.#stopping.signal,
+        this.#open,
         this.#report,
       );
     }
@@ -110,7 +111,7 @@ export class RpcServer implements AsyncDisposable {
   close(drainMs: number = drainTimeoutMs): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
       const timer = setTimeout(() => {
-        this.#stopping.abort();
+        this.#open.stop();
         this.#server.forceShutdown();
         resolve();
       }, drainMs);
