@@ -175,10 +175,11 @@ export class CheckpointHandler implements CheckpointHandlers {
 
   commitGroupOffset: CheckpointHandlers["commitGroupOffset"] = async (
     { groupId, sourceId, partition, offset, serviceId, generation },
-    { signal },
+    context,
   ) => {
     requiredString("group_id", groupId);
     requiredString("source_id", sourceId);
+    const requestId = requestIdOf(context);
     try {
       const { offsets } = await this.#replicated.change(
         `commit an offset of group "${groupId}"`,
@@ -190,7 +191,8 @@ export class CheckpointHandler implements CheckpointHandlers {
             sources: [{ sourceId, partitions: [partition], offsets: [offset] }],
           },
         },
-        signal,
+        context.signal,
+        requestId,
       );
       return { success: offsets?.lower.length === 0 };
     } catch (error) {
