@@ -8,75 +8,22 @@
  * `deno run -A tests/bench/flow_bench.ts [--seconds 5] [--batches 1,100,500]`
  */
 import { parseArgs } from "@std/cli";
-import { AdminClient } from "@conveyor/grpc";
-import { Child } from "../fixtures/child.ts";
-import { line } from "../fixtures/router_setup.ts";
-import { ServerProcess } from "../fixtures/server_process.ts";
-import { cpuMsOf, rssMaxOf } from "./process_usage.ts";
-import { recordBytes, sourceName } from "./flow/bench_bytes.ts";
+import type { Child } from "../fixtures/child.ts";
+import { recordBytes } from "./flow/bench_bytes.ts";
 import type { SourceReport } from "./flow/source_peer.ts";
+import {
+  sourceOf,
+  startFloor,
+  startRouter,
+  type Subject,
+} from "./flow/subjects.ts";
+import { cpuMsOf, rssMaxOf } from "./process_usage.ts";
 
 /** One run of one subject. */
 interface Run extends SourceReport {
   /** CPU of the process between source and services, in µs a record. */
   readonly cpuUs: number;
   readonly rssMaxBytes: number;
-}
-
-/** A source pushes to it. */
-interface Subject extends AsyncDisposable {
-  readonly url: string;
-  readonly pid: number;
-  readonly plain: boolean;
-  /** Records at the sink; undefined where nobody counts. */
-  stored(): Promise<number | undefined>;
-}
-
-const script = (name: string): URL =>
-  new URL(`flow/${name}.ts`, import.meta.url);
-
-async function startRouter(): Promise<Subject> {
-  const open = new AsyncDisposableStack();
-  const dataDir = await Deno.makeTempDir();
-  open.defer(() => Deno.remove(dataDir, { recursive: true }));
-  const router = open.use(
-    new ServerProcess([
-      ...["--listen-addr", "127.0.0.1:0", "--http-addr", "off"],
-      ...["--data-dir", dataDir],
-    ]),
-  );
-  const url = await router.url();
-  const transform = open.use(
-    new Child(script("service_peer"), "transform", url),
-  );
-  const sink = open.use(new Child(script("service_peer"), "sink", url));
-  for (const peer of [transform, sink]) await peer.line();
-  await using admin = await AdminClient.connect(url);
-  const pipeline = line("transform", "sink");
-  pipeline.stages[0]!.serviceSelector.serviceName = sourceName;
-  await admin.createPipeline(pipeline);
-  return {
-    url,
-    pid: router.pid,
-    plain: false,
-    stored: async () => Number(await sink.ask("count")),
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
-  };
-}
-
-async function startFloor(): Promise<Subject> {
-  const open = new AsyncDisposableStack();
-  const transform = open.use(new Child(script("service_peer"), "transform"));
-  const sink = open.use(new Child(script("service_peer"), "sink"));
-  const urls = [await transform.line(), await sink.line()];
-  const floor = open.use(new Child(script("floor_peer"), ...urls));
-  return {
-    url: await floor.line(),
-    pid: floor.pid,
-    plain: true,
-    stored: () => Promise.resolve(undefined),
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
-  };
 }
 
 async function measure(
@@ -116,15 +63,8 @@ function row(run: Run) {
 async function compare(batch: number, ms: number): Promise<void> {
   await using router = await startRouter();
   await using floor = await startFloor();
-  const sourceOf = ({ url, plain }: Subject): Child =>
-    new Child(
-      script("source_peer"),
-      url,
-      `${batch}`,
-      plain ? "PLAIN" : "ACKED",
-    );
-  await using routerSource = sourceOf(router);
-  await using floorSource = sourceOf(floor);
+  await using routerSource = sourceOf(router, batch);
+  await using floorSource = sourceOf(floor, batch);
   for (const source of [routerSource, floorSource]) await source.line();
   // The first seconds of a process are its compiler's.
   await measure(router, routerSource, ms);

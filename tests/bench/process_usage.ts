@@ -7,8 +7,18 @@ export function cpuMsOf(pid: number): number {
   return 10 * (Number(fields[11]) + Number(fields[12]));
 }
 
+/** The memory that it has resident, in bytes. */
+export function rssOf(pid: number): number {
+  return memoryOf(pid, "VmRSS");
+}
+
 /** The most memory that it has had resident, in bytes. */
 export function rssMaxOf(pid: number): number {
+  return memoryOf(pid, "VmHWM");
+}
+
+function memoryOf(pid: number, name: string): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return 1_024 * Number(/VmHWM:\s+(\d+)/.exec(status)![1]);
+  const [, kilobytes] = new RegExp(`${name}:\\s+(\\d+)`).exec(status)!;
+  return 1_024 * Number(kilobytes);
 }

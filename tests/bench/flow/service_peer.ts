@@ -2,7 +2,8 @@
 /**
  * A service of the flow bench in a process of its own: `service_peer.ts transform|sink [ROUTER]`. With a
  * router it registers and answers as such a service does; without one it hands bytes back without
- * looking at them, for the floor. Prints its address; answers a line with the records it has seen.
+ * looking at them, for the floor. Prints its address; answers a line with the records it has seen, and
+ * at the lines `stall` and `go on` the sink does so.
  */
 import { RegistryClient, ServiceType } from "@conveyor/grpc";
 import type { SinkServiceMethods } from "../../../proto/messages/sink.ts";
@@ -22,6 +23,8 @@ interface RawUnary {
 }
 
 let records = 0;
+/** While it is not resolved, the sink answers nothing. */
+let stalled: PromiseWithResolvers<void> | undefined;
 let lastAnswer = new Uint8Array(0);
 
 if (role === "transform") {
@@ -43,7 +46,8 @@ if (role === "transform") {
     name,
     methods: { writeBatch: rawMethod(methods.writeBatch) },
   }, {
-    writeBatch: (request: Uint8Array) => {
+    writeBatch: async (request: Uint8Array) => {
+      await stalled?.promise;
       if (router === undefined) {
         // As long as the answer of a sink would be.
         const length = Math.ceil(request.length / 8);
@@ -73,4 +77,8 @@ if (router !== undefined) {
 console.log(`http://${address}`);
 const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream())
   .pipeThrough(new TextLineStream());
-for await (const _ of lines) console.log(records);
+for await (const line of lines) {
+  if (line === "stall") stalled = Promise.withResolvers<void>();
+  else if (line === "go on") stalled?.resolve();
+  console.log(records);
+}
