@@ -16,7 +16,7 @@ import {
 } from "../../proto/messages/sink.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { blame } from "../delivery/retry.ts";
-import { Code, ConveyorError, invalidArgument, messageOf } from "../errors.ts";
+import { ConveyorError, invalidArgument, messageOf } from "../errors.ts";
 import { optionalFunctions, requiredObject } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import { inOrder } from "./in_order.ts";
@@ -54,8 +54,10 @@ export interface SinkHandlers {
   /** Stores one record. */
   readonly write?: SinkFunction;
   /**
-   * Stores a whole batch. A throw fails every record of it; to fail some, resolve with their
-   * errors: one element per record, `undefined` where it was written.
+   * Stores a whole batch. To fail some of it, resolve with their errors: one element per record,
+   * `undefined` where it was written. A throw fails every record. A thrown `ConveyorError` fails the
+   * call, and its code says what the router does: sends the batch in halves until it has found the
+   * record that is to blame (`InvalidArgument`), or waits (`Unavailable`).
    */
   readonly writeBatch?: (
     records: readonly Record[],
@@ -163,7 +165,8 @@ function handlersOf(
           }
           if (record) {
             requireId(record, "record");
-            const results = write([record], { options, signal });
+            const results = write([record], { options, signal })
+              .catch((error) => [failed(record, error)]);
             return async () => ({ result: (await results)[0] });
           }
           if (!commit) return undefined;
@@ -207,9 +210,8 @@ async function writeTogether(
   try {
     const errors = await writeBatch(records, context);
     if (errors && errors.length !== records.length) {
-      throw new ConveyorError(
-        Code.Internal,
-        `Cannot tell which records were written: the sink answered for ${errors.length} of ${records.length}`,
+      throw new TypeError(
+        `the sink answered for ${errors.length} of ${records.length} records: nobody can tell which were written`,
       );
     }
     return records.map((record, i) => {
@@ -217,6 +219,7 @@ async function writeTogether(
       return error === undefined ? written(record) : failed(record, error);
     });
   } catch (error) {
+    if (error instanceof ConveyorError) throw error;
     return records.map((record) => failed(record, error));
   }
 }

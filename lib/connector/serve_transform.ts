@@ -12,7 +12,7 @@ import {
   TransformStatus,
 } from "../../proto/messages/transform.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import { invalidArgument, messageOf, quote } from "../errors.ts";
+import { ConveyorError, invalidArgument, messageOf, quote } from "../errors.ts";
 import {
   requiredFunction,
   requiredObject,
@@ -61,7 +61,9 @@ export type TransformFunction = (
 export interface TransformHandlers {
   /**
    * One output for each record, in their order; an `Error` in its place fails that record. A throw,
-   * or another number of outputs, fails every record of the batch.
+   * or another number of outputs, fails every record of the batch. A thrown `ConveyorError` fails the
+   * call, and its code says what the router does: sends the batch in halves until it has found the
+   * record that is to blame (`InvalidArgument`), or waits (`Unavailable`).
    */
   readonly transformBatch: (
     records: readonly Record[],
@@ -144,6 +146,7 @@ function together({ transformBatch }: TransformHandlers): Work {
       }
       return records.map((record, i) => resultOf(record, outputs[i]));
     } catch (error) {
+      if (error instanceof ConveyorError) throw error;
       return records.map((record) => errorOf(record, error));
     }
   };
@@ -182,7 +185,8 @@ function handlersOf(
         if (record) {
           requireId(record, "record");
           records++;
-          const results = work([record], { config, signal });
+          const results = work([record], { config, signal })
+            .catch((error) => [errorOf(record, error)]);
           return async () => ({ result: (await results)[0] });
         }
         if (!flush) return undefined;

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { SinkClient } from "../../../clients/sink_client.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
 import {
@@ -105,6 +105,29 @@ Deno.test("serveSink() fails every record when writeBatch throws", async () => {
         "no connection",
         "no connection",
       ]);
+    },
+  );
+});
+
+Deno.test("serveSink() fails the call, or the record of a stream, with the ConveyorError that writeBatch throws", async () => {
+  const error = new ConveyorError(Code.InvalidArgument, "a row is too long");
+  await withSink(
+    { writeBatch: () => Promise.reject(error) },
+    async (client) => {
+      const records = [recordOf(1n), recordOf(2n)];
+      const refused = await rejection(
+        client.writeBatch({ records }),
+        Code.InvalidArgument,
+      );
+      assert(refused.message.includes("a row is too long"), refused.message);
+      for await (const result of client.writeStream([recordOf(1n)])) {
+        const { success, retryable, error } = result;
+        assertEquals([success, retryable, error], [
+          false,
+          false,
+          "a row is too long",
+        ]);
+      }
     },
   );
 });
