@@ -463,3 +463,6 @@ export const letterReplaysMax = 256;
 export const letterReplayPauseMs = 20;
 /** Ids that a filter of dead letters names. */
 export const letterIdsMax = 1_000;
+/** Bytes that a peer may send on one stream, and on one connection, before anything of it is read. */
+export const streamWindowBytes = 1024 * 1024;
+export const connectionWindowBytes = 4 * 1024 * 1024;

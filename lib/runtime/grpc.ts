@@ -9,6 +9,7 @@
  */
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { installHttp2SessionGuard } from "./http2_session_guard.ts";
+import { installHttp2Windows } from "./http2_windows.ts";
 import { installHttp2WriteGathering } from "./http2_write_gathering.ts";
 import { installMessageOrderGuard } from "./message_order_guard.ts";
 
@@ -18,6 +19,7 @@ export * as grpc from "@grpc/grpc-js";
 // and no importer of this file runs before this line.
 installHttp2SessionGuard();
 installHttp2WriteGathering();
+installHttp2Windows();
 installMessageOrderGuard();
 // What it would print is in the errors that it gives: those are answered or logged once.
 setLogVerbosity(logVerbosity.NONE);
