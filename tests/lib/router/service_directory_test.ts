@@ -6,7 +6,7 @@ import type {
   InstanceRequest,
   ServiceSelection,
 } from "../../../lib/delivery/ports.ts";
-import { ChannelPool } from "../../../lib/router/channel_pool.ts";
+import { ChannelPool } from "../../../lib/services/channel_pool.ts";
 import { StateDirectory } from "../../../lib/router/service_directory.ts";
 import { Machine, serviceNamed } from "../../fixtures/machine.ts";
 

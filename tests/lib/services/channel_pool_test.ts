@@ -1,7 +1,7 @@
 /** Without leak checks: grpc-js leaves the backoff timer of an address that went away. */
 import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
-import { ChannelPool, urlOf } from "../../../lib/router/channel_pool.ts";
+import { ChannelPool, urlOf } from "../../../lib/services/channel_pool.ts";
 import { RpcServer } from "../../../lib/rpc/server.ts";
 import { rawMethod } from "../../../proto/service.ts";
 import { rejection } from "../../fixtures/rejection.ts";
