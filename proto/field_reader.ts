@@ -140,14 +140,14 @@ export function bytesEqual(
   length: number,
 ): boolean {
   let i = 0;
-  for (; i + 4 <= length; i += 4) {
-    if (left.getInt32(a + i, true) !== right.getInt32(b + i, true)) {
+  for (; i + 8 <= length; i += 8) {
+    if (left.getBigInt64(a + i, true) !== right.getBigInt64(b + i, true)) {
       return false;
     }
   }
-  if (i < length && length >= 4) {
-    i = length - 4;
-    return left.getInt32(a + i, true) === right.getInt32(b + i, true);
+  if (i < length && length >= 8) {
+    i = length - 8;
+    return left.getBigInt64(a + i, true) === right.getBigInt64(b + i, true);
   }
   for (; i < length; i++) {
     if (left.getInt8(a + i) !== right.getInt8(b + i)) return false;

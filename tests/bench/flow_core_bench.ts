@@ -6,6 +6,9 @@
  * bar. `deno run -A tests/bench/flow_core_bench.ts` prints ns a record and where they go.
  */
 import { systemClock } from "../../lib/clock.ts";
+import { Load } from "../../lib/delivery/load.ts";
+import { firstPositions, Work } from "../../lib/delivery/work.ts";
+import { WorkIds } from "../../lib/delivery/work_ids.ts";
 import { Flow } from "../../lib/flow/flow.ts";
 import { systemRandom } from "../../lib/random.ts";
 import { systemScheduler } from "../../lib/scheduler.ts";
@@ -139,6 +142,17 @@ function parts(): readonly (readonly [name: string, run: () => void])[] {
   const sourceViews = sources.map((bytes) =>
     new RecordView().reset(bytes).addBatch()
   );
+  const works = sourceViews.map((view) => {
+    const work = new Work();
+    const slots = new Uint32Array(view.count);
+    const owner = { loadReleased: () => {} };
+    work.addLoad(new Load(owner, view, slots, 0, view.bytes.length));
+    work.addRange("all", 0, view.count);
+    return work;
+  });
+  const ids = new WorkIds();
+  const idsOf = (batch: number): WorkIds =>
+    ids.reset(works[batch]!, firstPositions(batchRecords));
   const outputViews = transformed.map((bytes) =>
     new TransformResultView().reset(bytes).addResponse().outputs
   );
@@ -148,11 +162,15 @@ function parts(): readonly (readonly [name: string, run: () => void])[] {
     }],
     ["join for the transform", () => sourceViews.forEach(joinOf)],
     ["walk over the transform's results", () => {
-      for (const bytes of transformed) transform.reset(bytes).addResponse();
+      transformed.forEach((bytes, i) =>
+        transform.reset(bytes).addIfOneForEach(idsOf(i))
+      );
     }],
     ["join for the sink", () => outputViews.forEach(joinOf)],
     ["walk over the sink's results", () => {
-      for (const bytes of written) write.reset(bytes).addResponse();
+      written.forEach((bytes, i) =>
+        write.reset(bytes).statusIfAllWritten(idsOf(i))
+      );
     }],
   ];
 }
@@ -178,6 +196,6 @@ if (import.meta.main) {
     rest -= ns;
     say(name, ns);
   }
-  say("dedup, acks, routing, batching, matching, offsets: the rest", rest);
+  say("dedup, acks, routing, batching, offsets: the rest", rest);
   say(`a record of ${Math.round(recordBytes)} B, best of ${rounds}`, whole);
 }
