@@ -41,6 +41,8 @@ export class Work {
   standings: Uint8Array = new Uint8Array(0);
   /** Why those failed that did, by position. */
   readonly failures: Map<number, Failure> = new Map();
+  /** Positions that failed while others of the same call went well: the record is at fault. */
+  readonly blamed: Set<number> = new Set();
   /** When the first attempt of a record failed, by position, in ms since the epoch. */
   readonly firstFailureMs: Map<number, number> = new Map();
 
@@ -126,6 +128,7 @@ export class Work {
     this.loads.length = 0;
     this.count = 0;
     this.failures.clear();
+    this.blamed.clear();
     this.firstFailureMs.clear();
     if (this.slots.length <= workRecordsKept) return;
     this.loadOf = this.indexes = this.slots = none;

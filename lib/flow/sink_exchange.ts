@@ -126,13 +126,18 @@ export class SinkExchange implements Exchange<"sink"> {
   #readResults(view: WriteResultView, positions: Uint32Array): void {
     const work = this.#work;
     const match = this.#match;
+    if (this.#saysNothing(view, positions)) {
+      throw new ConveyorError(Code.Unknown, messageOf(view, 0));
+    }
     match.match(view.ids, work, positions);
     this.#stage.counters.unknownResults += match.unknown;
+    let written = 0;
     for (let result = 0; result < view.count; result++) {
       const position = match.positions[result]!;
       if (position < 0) continue;
       if (view.successes[result]) {
         work.standings[position] = Standing.Done;
+        written++;
         continue;
       }
       const standing = view.retryables[result]
@@ -140,15 +145,32 @@ export class SinkExchange implements Exchange<"sink"> {
         : Standing.Hopeless;
       work.fail(position, standing, {
         code: view.retryables[result] ? "UNKNOWN" : "INVALID_ARGUMENT",
-        message: view.error(result) || "the sink did not write the record",
+        message: messageOf(view, result),
       });
     }
     for (let n = 0; n < positions.length; n++) {
       const position = positions[n]!;
-      if (work.standings[position] === Standing.Open) {
+      const standing = work.standings[position];
+      if (standing === Standing.Open) {
         work.fail(position, Standing.Failed, unanswered);
+      } else if (standing === Standing.Failed && written > 0) {
+        work.blamed.add(position);
       }
     }
+  }
+
+  /**
+   * Whether every record failed in a way that another attempt may mend, and none of them has failed
+   * beside others that were written: then the sink is as likely to be at fault as a record.
+   */
+  #saysNothing(view: WriteResultView, positions: Uint32Array): boolean {
+    if (view.count !== positions.length) return false;
+    for (let result = 0; result < view.count; result++) {
+      if (view.successes[result] || !view.retryables[result]) return false;
+    }
+    const { blamed } = this.#work;
+    return blamed.size === 0 ||
+      !positions.some((position) => blamed.has(position));
   }
 
   /** Settles what is written; what is pending in `instance` waits for its flush. */
@@ -192,4 +214,8 @@ export class SinkExchange implements Exchange<"sink"> {
     const lineage = childLineage(load.lineageOf(i), this.#stage.nameHash, 0);
     return idempotencyKeyField(load.view.ids, i, lineage);
   }
+}
+
+function messageOf(view: WriteResultView, result: number): string {
+  return view.error(result) || "the sink did not write the record";
 }

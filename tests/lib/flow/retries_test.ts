@@ -220,3 +220,49 @@ for (const code of [Code.Internal, Code.Unknown]) {
     world.flow.close();
   });
 }
+
+Deno.test("Flow doubts a sink that asks for every record to be tried again, batch after batch", () => {
+  const world = new FlowWorld();
+  const down = { broken: true };
+  world.serve("archive", (records) =>
+    down.broken
+      ? {
+        status: 3,
+        results: records.map(({ id }) => ({
+          recordId: id,
+          success: false,
+          retryable: true,
+          error: "the database is gone",
+        })),
+      }
+      : writesAll(records));
+  world.flow.setPipeline(straight(retries(4, 100)));
+  const source = world.source();
+  source.push(orders(1, 1_000));
+  world.time.pass(20_000);
+  assert(world.letters.length < 30, `${world.letters.length} were given up`);
+  const { trouble } = world.flow.report("orders")!.stages.get("archive")!;
+  assertEquals(trouble?.message, "the database is gone");
+  down.broken = false;
+  const lost = world.letters.length;
+  assert(world.time.runUntil(() => source.told.length === 1_000, 60_000));
+  assert(world.letters.length <= lost + 1);
+  world.flow.close();
+});
+
+Deno.test("Flow blames records that fail beside others that are written, however many they are", () => {
+  const world = new FlowWorld();
+  const bad = Array.from({ length: 40 }, (_, i) => i * 7 + 1);
+  world.serve("archive", refuses(bad, { retryable: true }));
+  world.flow.setPipeline(straight(retries(3, 100)));
+  const source = world.source();
+  source.push(orders(1, 500));
+  assert(world.time.runUntil(() => source.told.length === 500, 1_000));
+  assertEquals(world.letters.length, 40);
+  assertEquals(world.callsOf("archive").length, 3);
+  assertEquals(
+    world.flow.report("orders")!.stages.get("archive")!.trouble,
+    undefined,
+  );
+  world.flow.close();
+});
