@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "85a720b881dbf5e1b74847fd268b4a7d11bc8576710d1a29d29a521442bb5646";
+  "e1ce58071283ad40532ef8be744dc5ba99a1ced9e6ae4d6b1ed96eadd67cb749";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

@@ -18,6 +18,11 @@ import {
 } from "../handlers/checkpoint_handler.ts";
 import { ClusterHandler, clusterService } from "../handlers/cluster_handler.ts";
 import {
+  DataPlaneHandler,
+  type DataPlaneParts,
+  dataPlaneService,
+} from "../handlers/data_plane_handler.ts";
+import {
   DeadLetterHandler,
   deadLetterService,
 } from "../handlers/dead_letter_handler.ts";
@@ -56,7 +61,7 @@ export interface PublicServicesParts {
   readonly replicated: ReplicatedState;
   readonly leases: LeaseKeeper;
   readonly store: RaftStore;
-  readonly flow: RecordIntakePort & ReplayPort;
+  readonly flow: RecordIntakePort & ReplayPort & DataPlaneParts["flow"];
   readonly letters: KvDeadLetters;
   readonly activity: FlowActivity;
   readonly peer: RaftPeerPort;
@@ -92,6 +97,7 @@ export class PublicServices {
       .add(registryService, new RegistryHandler(replicated, leases, activity))
       .add(checkpointService, new CheckpointHandler(replicated))
       .add(sidecarService, new SidecarCoordinatorImpl(replicated, leases))
+      .add(dataPlaneService, new DataPlaneHandler({ flow, expectSource }))
       .add(deadLetterService, new DeadLetterHandler(deadLetters))
       .add(backupService, new BackupHandler(replicated, backups))
       .add(clusterService, this.#cluster());
@@ -131,6 +137,9 @@ export class PublicServices {
   }
 }
 
+/** A router has the committed offsets of all sources itself. */
+const expectSource = (): Promise<void> => Promise.resolve();
+
 /** Of a pipeline that is no more. */
 const builtIn: LetterBounds = {
   sinkService: "",
@@ -144,6 +153,7 @@ const names = [
   registryService,
   checkpointService,
   sidecarService,
+  dataPlaneService,
   deadLetterService,
   backupService,
   clusterService,

@@ -3,13 +3,13 @@
  * goes on as it is, and its records follow. One that is revoked takes nothing new and finishes; what is
  * not settled in time goes back to those that sent it, who have it still.
  */
-import { messageOf } from "../errors.ts";
+import { Code, ConveyorError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
+import { runnablePipeline } from "../flow/runnable_pipeline.ts";
 import { log } from "../log.ts";
-import { compilePipeline } from "../routing/pipeline.ts";
 import { placedPipeline } from "../routing/placed_pipeline.ts";
-import type { CompiledPipeline } from "../routing/types.ts";
 import type { Scheduler } from "../scheduler.ts";
+import type { PipelineConfig } from "../../proto/messages/router.ts";
 import type {
   PipelineAssignment,
   SidecarCommand,
@@ -76,7 +76,7 @@ export class Duties {
   assign(assignment: PipelineAssignment): void {
     const { flow, table } = this.#parts;
     const { pipelineId, pipelineVersion: version, stages } = assignment;
-    const compiled = compiledOf(assignment);
+    const compiled = runnablePipeline(pipelineId, () => configIn(assignment));
     if (compiled === undefined) return this.revoke(pipelineId, true);
     this.#stay(pipelineId);
     const before = this.#running.get(pipelineId);
@@ -135,29 +135,11 @@ export class Duties {
   }
 }
 
-/** The pipeline of an assignment; undefined, and logged, where it cannot be run. */
-function compiledOf(
-  { pipelineId, config }: PipelineAssignment,
-): CompiledPipeline | undefined {
-  try {
-    if (config === undefined) {
-      log.error(
-        "Cannot run a pipeline: its assignment came without its configuration, which routers of this package send",
-        { pipeline: pipelineId },
-      );
-      return undefined;
-    }
-    const result = compilePipeline(config);
-    if (result.kind === "valid") return { ...result.pipeline, id: pipelineId };
-    log.error("Cannot run a pipeline: this version finds it invalid", {
-      pipeline: pipelineId,
-      faults: result.faults,
-    });
-  } catch (error) {
-    log.error("Cannot run a pipeline", {
-      pipeline: pipelineId,
-      reason: messageOf(error),
-    });
-  }
-  return undefined;
+/** The configuration that came with an assignment. */
+function configIn({ config }: PipelineAssignment): PipelineConfig {
+  if (config !== undefined) return config;
+  throw new ConveyorError(
+    Code.FailedPrecondition,
+    "its assignment came without its configuration, which routers of this package send",
+  );
 }

@@ -23,6 +23,8 @@ export interface RoutingTableParts {
   readonly pool: ChannelPool;
   /** Where the sidecar itself takes what is handed over. */
   readonly ownUrl: () => string;
+  /** Services of the pod: connections to them are kept, whether or not they have a stage. */
+  readonly localUrls: () => readonly string[];
 }
 
 /** Where a stage runs. */
@@ -123,7 +125,8 @@ export class RoutingTable implements ServiceDirectory {
 
   /** Closes the connections to where no stage runs any more: what is under way there goes elsewhere. */
   #hangUp(): void {
-    const urls = new Set([this.#parts.ownUrl()]);
+    const { ownUrl, localUrls } = this.#parts;
+    const urls = new Set([ownUrl(), ...localUrls()]);
     for (const places of this.#places.values()) {
       for (const { url } of places.values()) urls.add(url);
     }

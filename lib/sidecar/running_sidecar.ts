@@ -69,6 +69,8 @@ export class RunningSidecar {
       sidecarId,
       pool: this.#pool,
       ownUrl: () => this.#ownUrl,
+      localUrls: () =>
+        this.#services.list.map(({ localEndpoint }) => localEndpoint),
     });
     const offsets = new SidecarOffsets(
       new CheckpointClient(cluster),

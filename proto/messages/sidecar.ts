@@ -75,7 +75,10 @@ export interface LocalService {
   serviceName: string;
   /** What it does. */
   serviceType: ServiceType;
-  /** Where the sidecar reaches it: "http://localhost:50051". */
+  /**
+   * Where the sidecar reaches it: "http://localhost:50051". Never empty; of a
+   * source that pushes, any text.
+   */
   localEndpoint: string;
 }
 

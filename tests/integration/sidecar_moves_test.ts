@@ -5,7 +5,12 @@
  * leak checks: grpc-js leaves the backoff timer of an address that went away.
  */
 import { assert, assertEquals } from "@std/assert";
-import { AdminClient, CoordinatorClient, Sidecar } from "@conveyor/grpc";
+import {
+  AdminClient,
+  CheckpointClient,
+  CoordinatorClient,
+  Sidecar,
+} from "@conveyor/grpc";
 import {
   type Connector,
   serveSink,
@@ -17,6 +22,7 @@ import { Pod } from "../fixtures/pod.ts";
 import { ofSource, PodSource } from "../fixtures/pod_source.ts";
 import { RouterCluster } from "../fixtures/router_cluster.ts";
 import { line, numberOf, RouterSetup } from "../fixtures/router_setup.ts";
+import { until } from "../fixtures/until.ts";
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
@@ -143,4 +149,30 @@ test("a sidecar that is told to end settles what is under way, and its source go
   assertEquals(new Set([...lines!, ...others!]).size, records);
   assertEquals(lines!.length + others!.length, records, "records stored");
   assert(lines!.length >= 2_000 && others!.length > 1);
+});
+
+test("records pass a sidecar while the whole cluster is away, and are committed when it is back", async () => {
+  await using cluster = await RouterCluster.start(1);
+  const [node] = cluster.nodes;
+  {
+    await using admin = await AdminClient.connect(node!.url);
+    await admin.createPipeline(line("store"));
+  }
+  const stored: number[] = [];
+  await using store = await serveSink(
+    (record) => void stored.push(numberOf(record)),
+    local,
+  );
+  await using sidecar = sidecarOf("pod-1", node!.url, { store });
+  const source = new PodSource([`http://${await sidecar.start()}`], "numbers");
+  await source.push(ofSource(50));
+  await node!.kill();
+  await source.push(ofSource(50, 51));
+  assertEquals(stored.length, 100);
+  node!.start();
+  await node!.ready();
+  await using checkpoints = await CheckpointClient.connect(node!.url);
+  await until(async () =>
+    (await checkpoints.resumePositions("numbers")).get(0) === 101n
+  );
 });

@@ -138,3 +138,14 @@ Deno.test("what a sidecar cannot process is acked once the cluster keeps it, and
   );
   assertEquals(error.details[0]?.field, "letters.record");
 });
+
+Deno.test("a router serves the data plane too, to sources that know no other", async () => {
+  await using setup = await RouterSetup.start();
+  const stored: number[] = [];
+  await setup.sink("store", (record) => void stored.push(numberOf(record)));
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  const source = new PodSource([setup.url], "numbers");
+  await source.push(ofSource(100), () => {}, "line");
+  assertEquals(stored.length, 100);
+});

@@ -1,8 +1,11 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { seededRandom } from "../../lib/random.ts";
+import { codecOf } from "../../proto/codec.ts";
+import type { ReceiveRecordsRequest } from "../../proto/messages/sidecar.ts";
 import { DeliveryGuarantee } from "../../proto/messages/sink.ts";
 import { RecordJoin } from "../../proto/record_join.ts";
 import { RecordView } from "../../proto/record_view.ts";
+import { schema } from "../../proto/schema.ts";
 import { TransformResultView } from "../../proto/transform_result_view.ts";
 import { WireWriter } from "../../proto/wire.ts";
 import { below } from "../fixtures/mutations.ts";
@@ -186,4 +189,24 @@ Deno.test("writeRequest() writes what protobufjs writes", () => {
       }),
     );
   }
+});
+
+Deno.test("receiveRequest() makes what the codec reads, with lineages where there are any", () => {
+  const codec = codecOf<ReceiveRecordsRequest>(
+    schema.lookupType("conveyor.sidecar.ReceiveRecordsRequest"),
+  );
+  const view = viewOf(busyBatch(3));
+  const to = { pipelineId: "orders", stageId: "enrich", sender: "pod-1" };
+  const join = new RecordJoin().addAll(view);
+  const plain = codec.decode(join.receiveRequest(to, "b", undefined));
+  const { pipelineId, stageId, sourceSidecarId, batch } = plain;
+  assertEquals(
+    [pipelineId, stageId, sourceSidecarId, batch?.batchId],
+    ["orders", "enrich", "pod-1", "b"],
+  );
+  assertEquals(batch?.records.length, 3);
+  assertEquals(plain.lineages, []);
+  const lineages = [0, 5, Number.MAX_SAFE_INTEGER];
+  const request = join.receiveRequest(to, "b", Float64Array.from(lineages));
+  assertEquals(codec.decode(request).lineages, lineages);
 });

@@ -188,6 +188,29 @@ Deno.test("heartbeat() goes by what the sidecar says it knows, without an entry 
   assertEquals(metadata.status().commit, commit);
 });
 
+Deno.test("heartbeat() brings the pipeline that a sidecar runs, also when only a setting of it changed", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  await create(node);
+  const { initialAssignments } = await enter(node, "s", ["in", "out"]);
+  const [first] = initialAssignments;
+  assertEquals(first?.config?.stages.map(({ id }) => id), ["in", "out"]);
+  await node.calls.unary(adminService.methods.updatePipeline, {
+    pipelineId: "orders",
+    config: pipelineConfig({
+      stages: [
+        stage("in", "source"),
+        stage("out", "sink", { parallelism: 7 }),
+      ],
+    }),
+  });
+  const { commands } = await beat(node, { sidecarId: "s" });
+  const assigned = commands[0]?.assign;
+  assertEquals(assigned?.config?.stages[1]?.parallelism, 7);
+  assert(assigned!.pipelineVersion > first!.pipelineVersion);
+  assertEquals(assigned!.stages, first!.stages);
+});
+
 Deno.test("heartbeat() is acknowledged to the present registration only", async () => {
   await using cluster = await StateCluster.start(1);
   const node = cluster.node(1);
