@@ -4,13 +4,11 @@
  * others commit.
  */
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
-import { Code, ConveyorError, messageOf } from "../errors.ts";
+import { Code, ConveyorError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
+import { runnablePipeline } from "../flow/runnable_pipeline.ts";
 import { configOf } from "../handlers/admin_handler.ts";
-import { log } from "../log.ts";
 import type { Pipeline } from "../../proto/messages/state.ts";
-import { compilePipeline } from "../routing/pipeline.ts";
-import type { CompiledPipeline } from "../routing/types.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { StateEvent } from "../state/types.ts";
 
@@ -142,7 +140,7 @@ export class PipelineSupervisor {
     const { pipelineId, enabled, version } = pipeline;
     if (!enabled) return this.#stop(pipelineId);
     if (this.#running.get(pipelineId) === version) return;
-    const compiled = compiledOf(pipeline);
+    const compiled = runnablePipeline(pipelineId, () => configOf(pipeline));
     if (compiled === undefined) return this.#stop(pipelineId);
     this.#running.set(pipelineId, version);
     this.#pipelines.setPipeline(compiled);
@@ -159,27 +157,6 @@ export class PipelineSupervisor {
     this.#stop(pipelineId);
     this.#pipelines.giveUpPipeline(pipelineId);
   }
-}
-
-function compiledOf(
-  pipeline: Readonly<Pipeline>,
-): CompiledPipeline | undefined {
-  const { pipelineId } = pipeline;
-  try {
-    const result = compilePipeline(configOf(pipeline));
-    if (result.kind === "valid") return { ...result.pipeline, id: pipelineId };
-    // It was valid for the node that took it: that one runs another version.
-    log.error("Cannot run a pipeline: this version finds it invalid", {
-      pipeline: pipelineId,
-      faults: result.faults,
-    });
-  } catch (error) {
-    log.error("Cannot run a pipeline", {
-      pipeline: pipelineId,
-      reason: messageOf(error),
-    });
-  }
-  return undefined;
 }
 
 function isBehind(error: unknown): boolean {
