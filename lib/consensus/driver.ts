@@ -8,16 +8,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { Code, ConveyorError } from "../errors.ts";
-import {
-  appendBytesInFlightMax,
-  appendBytesMax,
-  appendsInFlightMax,
-  applyingBytesMax,
-  inboxMessagesMax,
-  inboxSliceMessages,
-  readRoundsMax,
-  uncommittedBytesMax,
-} from "../limits.ts";
+import { inboxMessagesMax, inboxSliceMessages } from "../limits.ts";
 import { log } from "../log.ts";
 import { RaftNode } from "../raft/node.ts";
 import { waitsForPersist } from "../raft/message.ts";
@@ -27,6 +18,7 @@ import type { Scheduler } from "../scheduler.ts";
 import { decodeManifest } from "../storage/manifest.ts";
 import type { RaftStore } from "../storage/store.ts";
 import { Applier } from "./applier.ts";
+import { type CoreBounds, coreBounds } from "./core_bounds.ts";
 import { Outbox } from "./outbox.ts";
 import { Peers } from "./peers.ts";
 import { PersistQueue, type Write } from "./persist_queue.ts";
@@ -44,6 +36,8 @@ export interface DriverParts<Event> {
   /** Makes the way to the other nodes, which tells the driver of what it meets. */
   readonly connect: (events: TransportEvents) => RaftTransport;
   readonly settings: ConsensusSettings;
+  /** @default those of the limits; tests make them small, to come to them */
+  readonly bounds?: Partial<CoreBounds>;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly random: Random;
@@ -90,12 +84,8 @@ export class Driver<Event> implements TransportEvents {
       id: store.identity.nodeId,
       electionTicks: settings.electionTicks,
       heartbeatTicks: settings.heartbeatTicks,
-      maxBytesPerMessage: appendBytesMax,
-      maxInflightMessages: appendsInFlightMax,
-      maxInflightBytes: appendBytesInFlightMax,
-      maxCommittedBytesPerReady: applyingBytesMax,
-      maxUncommittedBytes: uncommittedBytesMax,
-      maxPendingReads: readRoundsMax,
+      ...coreBounds,
+      ...parts.bounds,
       preVote: true,
       checkQuorum: true,
       stepDownOnRemoval: true,

@@ -9,6 +9,7 @@ import { type Random, systemRandom } from "../random.ts";
 import { type Scheduler, systemScheduler } from "../scheduler.ts";
 import { decodeManifest } from "../storage/manifest.ts";
 import type { RaftStore } from "../storage/store.ts";
+import type { CoreBounds } from "./core_bounds.ts";
 import { Driver } from "./driver.ts";
 import { RequestIds } from "./envelope.ts";
 import { EventLog } from "./event_log.ts";
@@ -36,6 +37,8 @@ export interface MetadataNodeParts<Event> {
   ) => RaftTransport;
   readonly leader: LeaderPort;
   readonly settings: ConsensusSettings;
+  /** @default those of the limits; tests make them small, to come to them */
+  readonly bounds?: Partial<CoreBounds>;
   /**
    * The members as one of them tells, for a node that joins: it has to answer them before the log
    * tells it who they are. @default none

@@ -4,6 +4,7 @@
  * quorum that counts on its disk would be none.
  */
 import { Code, ConveyorError } from "../errors.ts";
+import { membersOf } from "../raft/membership.ts";
 import type { Message } from "../raft/types.ts";
 import type {
   RaftStore,
@@ -47,7 +48,9 @@ export class RaftPeer<Event> implements RaftPeerPort {
     const { nodeId, lastIndex, term, address, memberAt } = hello;
     const { members } = this.#replicated;
     const member = members.get(nodeId);
-    if (member?.removed) {
+    const status = this.#driver.status();
+    // As long as a joint membership lasts, the vote of a node that is given up is needed.
+    if (member?.removed && !membersOf(status).includes(nodeId)) {
       throw new ConveyorError(
         Code.FailedPrecondition,
         `Cannot talk to node ${nodeId}: it was removed; wipe its data directory and let it join under a new id`,
@@ -62,7 +65,6 @@ export class RaftPeer<Event> implements RaftPeerPort {
         `Cannot talk to node ${nodeId}: it is no member of the cluster`,
       );
     }
-    const status = this.#driver.status();
     const known = status.peers.find(({ id }) => id === nodeId)?.match ?? 0;
     // Whoever acknowledged in this term has it on disk; only in a later one may its log be shorter.
     if (claims && term <= status.term && known > lastIndex) {

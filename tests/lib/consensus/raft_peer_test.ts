@@ -63,6 +63,28 @@ Deno.test("RaftPeer admit() refuses who is no member, and who was removed", asyn
   );
 });
 
+Deno.test("RaftPeer admit() hears who was removed until the joint membership is left", async () => {
+  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  const { leader, hello } = await acknowledged(cluster);
+  const { peer } = cluster.node(leader);
+  const other = cluster.ids.find((id) => id !== leader && id !== hello.nodeId)!;
+  await cluster.crash(other);
+  // Without the other node and the new one the second half cannot agree to leave the first.
+  await cluster.metadata(leader).changeMembership([
+    { type: "removeNode", nodeId: hello.nodeId },
+    { type: "addNode", nodeId: 9 },
+  ], "http://node-9:1");
+  peer.admit({ ...hello, lastIndex: hello.lastIndex + 1 }, true);
+  await cluster.boot(other);
+  await until(() =>
+    cluster.metadata(leader).status().votersOutgoing.length === 0
+  );
+  assertEquals(
+    refused(() => peer.admit(hello, true)),
+    Code.FailedPrecondition,
+  );
+});
+
 Deno.test("RaftPeer admit() lets in who became a member behind what this node has applied", async () => {
   await using cluster = await MetadataCluster.start(3, () => new ListMachine());
   const { leader, hello } = await acknowledged(cluster);
