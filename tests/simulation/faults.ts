@@ -73,7 +73,7 @@ const weights: Readonly<Record<FaultKind, number>> = {
   powerLoss: 1.5,
   stop: 2,
   pause: 6,
-  twin: 1,
+  twin: 2,
   partition: 14,
   loss: 4,
   duplication: 4,
@@ -83,14 +83,22 @@ const weights: Readonly<Record<FaultKind, number>> = {
   fullDisk: 1,
   diskError: 2,
   clockRate: 3,
-  clockJump: 2,
+  clockJump: 3,
   transfer: 4,
   addNode: 4,
   promote: 5,
   removeNode: 4,
-  replaceNode: 2,
-  demote: 1,
+  replaceNode: 4,
+  demote: 2,
 };
+
+const memberships: readonly FaultKind[] = [
+  "addNode",
+  "promote",
+  "removeNode",
+  "replaceNode",
+  "demote",
+];
 
 const kinds = Object.keys(weights) as FaultKind[];
 const weightSum = kinds.reduce((sum, kind) => sum + weights[kind], 0);
@@ -107,15 +115,43 @@ export function planFaults(
     atMs += chance.exponential(meanGapMs);
     if (atMs > untilMs) return faults;
     faults.push(drawFault(chance, Math.round(atMs)));
+    const fault = faults.at(-1)!;
     // Trouble comes in company.
     if (chance.happens(0.3)) {
       faults.push(drawFault(chance, Math.round(atMs + chance.between(0, 300))));
     }
+    faults.push(...companions(chance, fault));
   }
 }
 
-function drawFault(chance: Chance, atMs: number): Fault {
-  const kind = drawKind(chance);
+/**
+ * Some faults say more together: a node that is cut off while its disk hangs has writes under way when
+ * it hears of a new leader; a membership change meets another, or the end of the leader that took it.
+ */
+function companions(chance: Chance, fault: Fault): Fault[] {
+  const { kind, atMs } = fault;
+  if (kind === "partition" && chance.happens(0.3)) {
+    const { who, forMs } = fault;
+    const disk = { atMs, who, kind: "stallDisk" } as const;
+    return [{ ...disk, forMs: forMs + Math.round(chance.between(0, 500)) }];
+  }
+  if (!memberships.includes(kind) || !chance.happens(0.5)) return [];
+  const soonMs = atMs + chance.below(40);
+  const other = (): Fault => ({
+    ...drawFault(chance, soonMs, chance.pick(memberships)),
+    atMs: soonMs + chance.below(40),
+  });
+  if (chance.happens(0.5)) return [other()];
+  const kindOfEnd = chance.pick(["crash", "pause", "partition"] as const);
+  const end = drawFault(chance, soonMs, kindOfEnd);
+  return [{ ...end, who: "leader" } as Fault, other()];
+}
+
+function drawFault(
+  chance: Chance,
+  atMs: number,
+  kind: FaultKind = drawKind(chance),
+): Fault {
   const who: Victim = chance.happens(0.4) ? "leader" : round(chance.next());
   const forMs = Math.round(200 + chance.exponential(1_500));
   const downMs = Math.round(20 + chance.exponential(1_000));
@@ -149,8 +185,10 @@ function drawFault(chance: Chance, atMs: number): Fault {
       return { atMs, kind, who, amount: round(chance.between(0.8, 1.2)) };
     case "clockJump":
       return { atMs, kind, who, amount: chance.below(20_000) - 10_000 };
-    case "diskError":
     case "transfer":
+      // To the leader itself it would be nothing.
+      return { atMs, kind, who: round(chance.next()) };
+    case "diskError":
     case "removeNode":
     case "replaceNode":
     case "demote":

@@ -8,7 +8,8 @@
  * - Entries of one index and term are equal, and so are those before them.
  * - Only leaders commit, only entries of their own term, and only what is durable on a quorum.
  * - A new leader holds everything committed.
- * - Equal applied indexes mean equal states; a command takes effect once.
+ * - What a leader believes to be on another's disk is there.
+ * - Equal applied indexes mean equal states and memberships; a command takes effect once.
  */
 import type {
   Entry,
@@ -16,6 +17,7 @@ import type {
   Status,
   StorageView,
 } from "../../lib/raft/types.ts";
+import { AppliedStates } from "./applied_states.ts";
 import type { PersistJob } from "../../lib/storage/store.ts";
 
 /** What was last seen of a node. */
@@ -23,12 +25,6 @@ interface Seen {
   readonly status: Status | undefined;
   readonly durable: HardState;
   readonly view: StorageView;
-}
-
-/** The state that the first applied command of an index has led to. */
-interface AppliedState {
-  readonly index: number;
-  readonly digest: number;
 }
 
 export class Invariants {
@@ -40,16 +36,13 @@ export class Invariants {
   #committed = { index: 1, term: 1 };
   /** Terms of entries that were the last of a commit. */
   readonly #committedTerms = new Map<number, number>();
-  /** Ascending by index. */
-  readonly #states: AppliedState[];
-  readonly #digests = new Set<number>();
-  readonly #commands = new Map<string, number>();
+  readonly #states: AppliedStates;
+  readonly #memberships = new Map<number, string>();
   #violation: string | undefined;
 
   /** `digest` is that of the state in which every node begins. */
   constructor(digest: number) {
-    this.#states = [{ index: 0, digest }];
-    this.#digests.add(digest);
+    this.#states = new AppliedStates(digest);
   }
 
   /** The first thing that was wrong. */
@@ -70,11 +63,15 @@ export class Invariants {
     this.#violation ??= what;
   }
 
+  #note(wrong: string | undefined): void {
+    if (wrong !== undefined) this.violate(wrong);
+  }
+
   /** A node has opened its store: what it holds must be what it held, or what was on its way. */
   opened(node: number, view: StorageView): void {
     const { hardState } = view.initialState();
     const before = this.#seen.get(node);
-    if (before !== undefined) {
+    if (before !== undefined && node > 0) {
       this.#checkHardState(node, before.durable, hardState);
       this.#checkKept(node, before.view, view);
     }
@@ -88,13 +85,30 @@ export class Invariants {
     ) this.#checkEntry(node, entry, view.term(entry.index - 1));
   }
 
-  /** A write of a node has ended. */
-  persisted(node: number, { hardState, entries }: PersistJob): void {
+  /** A second process takes a node's disk over; what the first one does is observed as that of -node. */
+  twinned(node: number): void {
     const seen = this.#seen.get(node);
-    if (seen === undefined) return;
+    if (seen !== undefined) this.#seen.set(-node, seen);
+  }
+
+  /** Where the committed part of the log ends that a node would find after a crash. */
+  durableCommit(node: number): number {
+    return this.#seen.get(node)?.durable.commit ?? 0;
+  }
+
+  /** A write of a node has ended; `view` is that of its store. */
+  persisted(
+    node: number,
+    { hardState, entries }: PersistJob,
+    view: StorageView,
+  ): void {
+    // A process that was stopped may hear late of a write from before another took its disk over.
+    const key = this.#seen.get(node)?.view === view ? node : -node;
+    const seen = this.#seen.get(key);
+    if (seen?.view !== view) return;
     if (hardState !== undefined) {
       this.#checkHardState(node, seen.durable, hardState);
-      this.#seen.set(node, { ...seen, durable: hardState });
+      this.#seen.set(key, { ...seen, durable: hardState });
     }
     for (const [at, entry] of entries.entries()) {
       const before = at === 0
@@ -106,47 +120,13 @@ export class Invariants {
 
   /** A node has applied a command, and holds the state with this digest. */
   applied(node: number, index: number, digest: number, command: string): void {
-    const known = this.stateAt(index);
-    if (known.index === index) {
-      if (known.digest !== digest) {
-        this.violate(`node ${node} holds another state at index ${index}`);
-      }
-      return;
-    }
-    const { index: last } = this.#states.at(-1)!;
-    if (index < last) {
-      this.violate(
-        `node ${node} applied a command at index ${index}, where others had none`,
-      );
-      return;
-    }
-    this.#states.push({ index, digest });
-    this.#digests.add(digest);
-    const earlier = this.#commands.get(command);
-    if (earlier !== undefined) {
-      this.violate(
-        `node ${node} applied one command at index ${earlier} and at ${index}`,
-      );
-    }
-    this.#commands.set(command, index);
+    this.#note(this.#states.applied(node, index, digest, command));
   }
 
   /** A node has taken its state from a snapshot. */
   restored(node: number, digest: number): void {
-    if (this.#digests.has(digest)) return;
+    if (this.#states.has(digest)) return;
     this.violate(`node ${node} restored a state that no log leads to`);
-  }
-
-  /** The state after the last command at or before `index`. */
-  stateAt(index: number): AppliedState {
-    let low = 0;
-    let high = this.#states.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#states[middle]!.index <= index) low = middle;
-      else high = middle - 1;
-    }
-    return this.#states[low]!;
   }
 
   /** A node's status after an event, with the digest of its state. */
@@ -170,7 +150,10 @@ export class Invariants {
         }
       }
     }
-    if (status.role === "leader") this.#checkLeader(node, status, seen.view);
+    if (status.role === "leader") {
+      this.#checkLeader(node, status, seen.view);
+      this.#checkMatches(node, status, before, seen.view);
+    }
     if (status.commit > this.#committed.index) {
       this.#checkCommit(node, status, before, seen.view);
     }
@@ -181,17 +164,40 @@ export class Invariants {
 
   #checkLeader(node: number, { term }: Status, view: StorageView): void {
     const known = this.#leaders.get(term);
-    if (known === node) return;
+    if (known === Math.abs(node)) return;
     if (known !== undefined) {
       this.violate(`nodes ${known} and ${node} both lead in term ${term}`);
       return;
     }
-    this.#leaders.set(term, node);
+    this.#leaders.set(term, Math.abs(node));
     const { index, term: committed } = this.#committed;
     if (!holds(view, index, committed)) {
       this.violate(
         `node ${node} leads in term ${term} without the committed entry ${index}`,
       );
+    }
+  }
+
+  /** What a leader believes to be on the others' disks must be there. */
+  #checkMatches(
+    node: number,
+    { term, peers }: Status,
+    before: Status | undefined,
+    view: StorageView,
+  ): void {
+    for (const [at, { id, match }] of peers.entries()) {
+      const known = before?.term === term ? before.peers[at] : undefined;
+      if (match === 0 || known?.id === id && known.match === match) continue;
+      const own = termAt(view, match);
+      const other = this.#seen.get(id);
+      if (own === undefined || other === undefined) continue;
+      // In a later term it may have replaced what it has acknowledged.
+      if (other.durable.term > term) continue;
+      if (!holds(other.view, match, own)) {
+        this.violate(
+          `node ${node} believes that node ${id} holds entry ${match} of term ${own}`,
+        );
+      }
     }
   }
 
@@ -240,10 +246,13 @@ export class Invariants {
 
   #checkApplied(
     node: number,
-    { applied }: Status,
+    status: Status,
     digest: number,
     view: StorageView,
   ): void {
+    const { applied } = status;
+    // Otherwise a snapshot may be on its way in, and its membership is there already.
+    if (applied === status.commit) this.#checkMembership(node, status);
     const term = this.#committedTerms.get(applied);
     const own = termAt(view, applied);
     if (term !== undefined && own !== undefined && own !== term) {
@@ -251,8 +260,22 @@ export class Invariants {
         `node ${node} applied entry ${applied} of term ${own}: that of term ${term} is committed`,
       );
     }
-    if (this.stateAt(applied).digest !== digest) {
+    if (this.#states.at(applied).digest !== digest) {
       this.violate(`the state of node ${node} is not that of index ${applied}`);
+    }
+  }
+
+  #checkMembership(node: number, status: Status): void {
+    const { applied, voters, votersOutgoing, learners, learnersNext } = status;
+    const membership = [voters, votersOutgoing, learners, learnersNext].join(
+      " | ",
+    );
+    const known = this.#memberships.get(applied);
+    if (known === undefined) this.#memberships.set(applied, membership);
+    else if (known !== membership) {
+      this.violate(
+        `the membership after entry ${applied} is ${membership} at node ${node}, ${known} elsewhere`,
+      );
     }
   }
 

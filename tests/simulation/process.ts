@@ -66,11 +66,18 @@ export class Process {
   /** What waits for a stopped process to go on. */
   #backlog: (() => void)[] | undefined;
   #alive = true;
+  #runsSinceMs: number;
 
   constructor(world: World, node: number, clock: SimClock) {
     this.#world = world;
     this.node = node;
     this.clock = clock;
+    this.#runsSinceMs = world.nowMs;
+  }
+
+  /** Since when it was not stopped. */
+  get runsSinceMs(): number {
+    return this.#runsSinceMs;
   }
 
   get alive(): boolean {
@@ -100,6 +107,7 @@ export class Process {
   resume(): void {
     const backlog = this.#backlog ?? [];
     this.#backlog = undefined;
+    this.#runsSinceMs = this.#world.nowMs;
     for (const work of backlog) this.after(0, work);
   }
 

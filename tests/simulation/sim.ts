@@ -7,11 +7,11 @@
  * with the seed, the shortest script of faults found that breaks it still, and how to play that again.
  * `--brief` prints one line of JSON instead, with the first seed that failed, for sim_mutants.ts.
  */
-import { parseArgs } from "@std/cli";
 import { systemClock } from "../../lib/clock.ts";
-import { ConveyorError, invalidArgument } from "../../lib/errors.ts";
+import { ConveyorError } from "../../lib/errors.ts";
 import type { Fault } from "./faults.ts";
 import { shrink } from "./shrink.ts";
+import { count, readFlags } from "./sim_flags.ts";
 import { SimPool } from "./sim_pool.ts";
 import type { SimulationOutcome } from "./sim_worker.ts";
 import type { SimulationOptions } from "./simulation.ts";
@@ -140,20 +140,14 @@ async function readArgs(args: readonly string[]): Promise<
     readonly brief: boolean;
   }
 > {
-  const flags: Record<string, unknown> = parseArgs([...args], {
-    boolean: ["brief"],
-    string: ["script", "seeds", "events", "seed", "threads"],
-    default: {
-      seeds: "100",
-      events: "20000",
-      seed: "1",
-      threads: `${navigator.hardwareConcurrency}`,
-    },
-    unknown: (name) => {
-      throw invalidArgument(name, "must be a flag that this command has", name);
-    },
-  });
-  const { script } = flags;
+  const flags = readFlags(args, {
+    seeds: "100",
+    events: "20000",
+    seed: "1",
+    threads: `${navigator.hardwareConcurrency}`,
+    script: "",
+  }, ["brief"]);
+  const script = `${flags["script"]}`;
   return {
     size: {
       seeds: count(flags, "seeds", 1),
@@ -161,25 +155,11 @@ async function readArgs(args: readonly string[]): Promise<
       seed: count(flags, "seed", 0),
       threads: count(flags, "threads", 1),
     },
-    script: typeof script === "string"
-      ? JSON.parse(await Deno.readTextFile(script))
-      : undefined,
+    script: script === ""
+      ? undefined
+      : JSON.parse(await Deno.readTextFile(script)),
     brief: flags["brief"] === true,
   };
-}
-
-function count(
-  flags: Readonly<Record<string, unknown>>,
-  name: string,
-  least: number,
-): number {
-  const value = Number(flags[name] === "" ? NaN : flags[name]);
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw invalidArgument(
-    `--${name}`,
-    `must be a whole number from ${least} on`,
-    flags[name],
-  );
 }
 
 function say(line: string): void {

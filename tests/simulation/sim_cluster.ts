@@ -19,6 +19,8 @@ const retireLookMs = 1_000;
 export class SimCluster implements Directory {
   readonly nodes = new Map<number, SimNode>();
   readonly #site: SimSite;
+  /** Indexes at which leaders were seen to have applied removals. */
+  readonly #goneAt = new Map<number, number>();
   /** Membership changes that were applied. */
   changes = 0;
   #lastId: number;
@@ -49,6 +51,29 @@ export class SimCluster implements Directory {
     return [...this.nodes.values()].some(({ up }) =>
       up?.metadata.members.some((member) => member.id === id && member.removed)
     );
+  }
+
+  /**
+   * Whether the cluster can do without a removed node: a majority of those that stay has the commit of
+   * its removal on disk. Until then they might need its vote to find out that it is removed.
+   */
+  maySpare(id: number): boolean {
+    const leader = this.leader?.up?.metadata;
+    if (!leader || !this.isRemoved(id)) return false;
+    const { voters, votersOutgoing, learners, learnersNext } = leader.status();
+    const members = [
+      ...voters,
+      ...votersOutgoing,
+      ...learners,
+      ...learnersNext,
+    ];
+    if (members.includes(id)) return false;
+    const goneAt = this.#goneAt.get(id) ?? leader.appliedIndex;
+    this.#goneAt.set(id, goneAt);
+    const know = voters.filter((voter) =>
+      this.#site.invariants.durableCommit(voter) >= goneAt
+    );
+    return know.length > voters.length / 2;
   }
 
   /** The running node that leads in the highest term. */
@@ -86,32 +111,37 @@ export class SimCluster implements Directory {
   }
 
   async removeNode(nodeId: number): Promise<void> {
-    if (!this.#maySpare(nodeId)) return;
+    if (!this.#mayLeave(nodeId)) return;
     await this.#change([{ type: "removeNode", nodeId }]);
     this.#retireLater(nodeId);
   }
 
   async demote(nodeId: number): Promise<void> {
-    if (!this.#maySpare(nodeId)) return;
+    if (!this.#mayLeave(nodeId)) return;
     await this.#change([{ type: "addLearner", nodeId }]);
   }
 
-  /** Two changes at once: one voter in place of another. */
+  /** Several changes at once: learners, or else a new node, in place of as many voters. */
   async replaceNode(nodeId: number): Promise<void> {
-    if (!this.membership?.voters.includes(nodeId)) return;
-    const { id } = this.#newNode();
+    const { voters = [], learners = [] } = this.membership ?? {};
+    if (!voters.includes(nodeId)) return;
+    const leave = [nodeId, ...voters.filter((id) => id !== nodeId)];
+    const enter = learners.slice(0, voters.length - 1);
+    const added = enter.length === 0 ? this.#newNode().id : undefined;
+    if (added !== undefined) enter.push(added);
+    leave.length = enter.length;
     await this.#change([
-      { type: "removeNode", nodeId },
-      { type: "addNode", nodeId: id },
-    ], id);
-    this.#retireLater(nodeId);
+      ...leave.map((nodeId) => ({ type: "removeNode", nodeId } as const)),
+      ...enter.map((nodeId) => ({ type: "addNode", nodeId } as const)),
+    ], added);
+    for (const id of leave) this.#retireLater(id);
   }
 
   async transfer(nodeId: number): Promise<void> {
     await this.leader?.up?.metadata.transferLeader(nodeId, 1_000);
   }
 
-  #maySpare(id: number): boolean {
+  #mayLeave(id: number): boolean {
     const { voters = [] } = this.membership ?? {};
     return !voters.includes(id) || voters.length > votersMin;
   }
@@ -136,17 +166,10 @@ export class SimCluster implements Directory {
     this.changes++;
   }
 
-  /** Gives a node up once the leader does not need it any more. */
+  /** Gives a node up once the cluster does not need it any more. */
   #retireLater(id: number): void {
     this.#site.world.after(retireLookMs, id, () => {
-      const { membership } = this;
-      const needed = !membership || [
-        ...membership.voters,
-        ...membership.votersOutgoing,
-        ...membership.learners,
-        ...membership.learnersNext,
-      ].includes(id);
-      if (!needed && this.isRemoved(id)) this.nodes.get(id)?.retire();
+      if (this.maySpare(id)) this.nodes.get(id)?.retire();
       else this.#retireLater(id);
     });
   }

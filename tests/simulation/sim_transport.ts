@@ -36,6 +36,8 @@ export interface Directory {
   reach(node: number): Reachable | undefined;
   /** Whether the cluster has removed a node. */
   isRemoved(node: number): boolean;
+  /** Whether the cluster can do without a removed node. */
+  maySpare(node: number): boolean;
 }
 
 const types: readonly MessageType[] = [
@@ -65,6 +67,7 @@ export class SimTransport implements RaftTransport {
   readonly #process: Process;
   readonly #events: TransportEvents;
   readonly #standing: () => NodeStanding;
+  readonly #onSend: (messages: readonly Message[]) => void;
   readonly #streams = new Map<number, Hello>();
   #peers: ReadonlySet<number> = new Set();
   #streamNumber = 0;
@@ -78,6 +81,7 @@ export class SimTransport implements RaftTransport {
     process: Process,
     events: TransportEvents,
     standing: () => NodeStanding,
+    onSend: (messages: readonly Message[]) => void,
   ) {
     this.#world = world;
     this.#network = network;
@@ -85,6 +89,7 @@ export class SimTransport implements RaftTransport {
     this.#process = process;
     this.#events = events;
     this.#standing = standing;
+    this.#onSend = onSend;
   }
 
   setPeers(peers: ReadonlyMap<number, string>): void {
@@ -92,6 +97,7 @@ export class SimTransport implements RaftTransport {
   }
 
   send(messages: readonly Message[]): void {
+    this.#onSend(messages);
     for (const message of messages) {
       const { to } = message;
       if (!this.#peers.has(to)) continue;

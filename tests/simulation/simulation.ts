@@ -3,6 +3,7 @@
  * it, a script of faults, and the checks. When the trouble is over the cluster must come to itself:
  * take writes again, and reach the same state on every member.
  */
+import type { CoreBounds } from "../../lib/consensus/core_bounds.ts";
 import type { ConsensusSettings } from "../../lib/consensus/settings.ts";
 import { KvMachine } from "../fixtures/kv_machine.ts";
 import type { Chance } from "./chance.ts";
@@ -11,6 +12,7 @@ import { FaultInjector } from "./fault_injector.ts";
 import { type Fault, type FaultKind, planFaults } from "./faults.ts";
 import type { HistoryEvent } from "./history.ts";
 import { Invariants } from "./invariants.ts";
+import { LeaderWatch } from "./leader_watch.ts";
 import { checkHistory, type Verdict } from "./linearizability.ts";
 import { Network } from "./network.ts";
 import { type ClientHabits, type ClientSite, SimClient } from "./sim_client.ts";
@@ -99,7 +101,9 @@ class Simulation {
         world,
         network: this.#network,
         invariants: this.#invariants,
+        leaders: new LeaderWatch(settings),
         settings,
+        bounds: drawBounds(plan),
         counts: this.#counts,
       },
       plan.pick([3, 3, 3, 4, 5, 5]),
@@ -211,6 +215,16 @@ class Simulation {
       this.#invariants.violate(`${recoveryMs} ms after healing ${what}`);
     }
   }
+}
+
+/** In half of the simulations next to nothing may be under way at once. */
+function drawBounds(plan: Chance): Partial<CoreBounds> {
+  return plan.happens(0.5) ? {} : {
+    maxBytesPerMessage: plan.pick([60, 300, 2_000]),
+    maxInflightMessages: plan.pick([1, 3, 10]),
+    maxCommittedBytesPerReady: plan.pick([100, 1_000]),
+    maxUncommittedBytes: plan.pick([500, 5_000]),
+  };
 }
 
 /** Whether every member has applied all that is committed, and holds the same state. */

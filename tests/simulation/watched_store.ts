@@ -20,11 +20,17 @@ export class WatchedStore implements RaftStore {
   readonly #invariants: Invariants;
   readonly #counts: StoreCounts;
 
-  constructor(store: RaftStore, invariants: Invariants, counts: StoreCounts) {
+  /** `node` is the number under which the invariants know whose store it is. */
+  constructor(
+    store: RaftStore,
+    node: number,
+    invariants: Invariants,
+    counts: StoreCounts,
+  ) {
     this.#store = store;
     this.#invariants = invariants;
     this.#counts = counts;
-    invariants.opened(store.identity.nodeId, store.view);
+    invariants.opened(node, store.view);
   }
 
   get identity(): NodeIdentity {
@@ -46,7 +52,7 @@ export class WatchedStore implements RaftStore {
   async persist(job: PersistJob): Promise<void> {
     await this.#store.persist(job);
     if (job.snapshot) this.#counts.snapshotsInstalled++;
-    this.#invariants.persisted(this.identity.nodeId, job);
+    this.#invariants.persisted(this.identity.nodeId, job, this.view);
   }
 
   async saveSnapshot(
