@@ -98,7 +98,7 @@ async function setUp(
   await line.commit(batch);
 }
 
-/** Deletes what interrupted work has left, and writes as the only owner from here on. */
+/** Writes as the only owner from here on, and deletes what interrupted work has left. */
 async function takeOver(
   kv: Kv,
   place: string,
@@ -110,11 +110,12 @@ async function takeOver(
   const incarnation = found.identity.incarnation + 1;
   const format = storeFormat;
   const line = new KvLine(kv, stateKey, found.stamp);
-  await deleteAll(line, found.leftovers);
   const batch = new KvBatch();
   batch.set(identityKey, encodeIdentity({ ...identity, format, incarnation }));
   batch.set(stateKey, encodeState(state));
   await line.commit(batch);
+  // Only now: a commit of an earlier owner might still have made something of it.
+  await deleteAll(line, found.leftovers);
   const mirror = LogMirror.of(state, snapshot?.manifest, found.entries);
   return new KvStore({
     kv,

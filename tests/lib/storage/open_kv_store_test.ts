@@ -9,6 +9,8 @@ import {
   StorageError,
   type StorageFault,
 } from "../../../lib/storage/storage_error.ts";
+import { KvDouble } from "../../fixtures/kv_double.ts";
+import { stateKey } from "../../../lib/storage/kv_keys.ts";
 import { confOf, entry, fill, run, save } from "../../fixtures/store_jobs.ts";
 
 const identity = { clusterId: "test", nodeId: 1 };
@@ -196,5 +198,38 @@ Deno.test("KvStore stops when another process has written to its file", async ()
     assertEquals(one.view.lastIndex(), 1);
     await run(two, { entries: [entry(2, 2)] });
     assertEquals(two.view.initialState().hardState.vote, 2);
+  });
+});
+
+Deno.test("openStore() keeps what a commit that is under way elsewhere will rest on, or ends that commit", async () => {
+  await inDirectory(async (directory) => {
+    // Past the lock, as on a file system that has none.
+    const openKv = () => Deno.openKv(`${directory}/raft.kv`);
+    using first = await openKv();
+    using second = await openKv();
+    const elsewhere = new KvDouble(first);
+    await using one = await openStore(elsewhere, { identity });
+    await run(one, { entries: [entry(1, 1), entry(2, 1)] });
+    const held = Promise.withResolvers<void>();
+    const free = Promise.withResolvers<void>();
+    // Its chunks are there, and the commit that makes it the live snapshot waits for the disk.
+    elsewhere.beforeCommit = async (_, { keys }) => {
+      if (!keys.includes(stateKey)) return;
+      held.resolve();
+      await free.promise;
+    };
+    const lost = assertRejects(() => save(one, 2, 3, [fill(9)]), StorageError);
+    await held.promise;
+
+    const here = new KvDouble(second);
+    here.beforeCommit = async (number) => {
+      if (number < 2) return;
+      free.resolve();
+      await lost;
+    };
+    await (await openStore(here, { identity })).close();
+    assertEquals((await lost).fault, "fenced");
+    await using again = await openStore(here, { identity });
+    assertEquals(again.view.lastIndex(), 2);
   });
 });
