@@ -125,12 +125,14 @@ export class FaultInjector {
   /** A graceful end: the lead is handed over first. */
   #stop(node: SimNode, downMs: number): void {
     const { up } = node;
-    up?.node.close().then(() => {
+    const end = (): void => {
       if (node.up !== up) return;
       // With the trouble over it starts again at once.
       if (this.#over) node.boot();
       else this.#crash(node, downMs);
-    });
+    };
+    // An event of its own: what the node did last must be seen.
+    up?.node.close().then(() => void this.#world.after(0, 0, end));
   }
 
   #pause(node: SimNode, forMs: number, meanwhile: () => void): void {

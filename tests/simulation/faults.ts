@@ -126,7 +126,8 @@ export function planFaults(
 
 /**
  * Some faults say more together: a node that is cut off while its disk hangs has writes under way when
- * it hears of a new leader; a membership change meets another, or the end of the leader that took it.
+ * it hears of a new leader; a leader that was cut off runs again when the next one is gone; a membership
+ * change meets another, or the end of the leader that took it.
  */
 function companions(chance: Chance, fault: Fault): Fault[] {
   const { kind, atMs } = fault;
@@ -134,6 +135,12 @@ function companions(chance: Chance, fault: Fault): Fault[] {
     const { who, forMs } = fault;
     const disk = { atMs, who, kind: "stallDisk" } as const;
     return [{ ...disk, forMs: forMs + Math.round(chance.between(0, 500)) }];
+  }
+  if (kind === "partition" && chance.happens(0.3)) {
+    const forMs = Math.round(chance.between(700, 1_600));
+    const cut = { atMs, who: "leader", kind: "partition", forMs } as const;
+    const end = drawFault(chance, atMs + forMs - 50, "crash");
+    return [{ ...cut, shape: "isolate" }, { ...end, who: "leader" } as Fault];
   }
   if (!memberships.includes(kind) || !chance.happens(0.5)) return [];
   const soonMs = atMs + chance.below(40);

@@ -40,13 +40,6 @@ const elections: readonly Mutant[] = [
     "if (!free) {",
   ),
   mutant(
-    "compares logs by their length alone",
-    "lib/raft/log.ts",
-    `    return other.term > last.term ||
-      (other.term === last.term && other.index >= last.index);`,
-    "    return other.index >= last.index;",
-  ),
-  mutant(
     "takes half of the votes for a majority",
     "lib/raft/quorum.ts",
     "const needed = (voters.length >> 1) + 1;",

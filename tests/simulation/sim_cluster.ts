@@ -26,11 +26,16 @@ export class SimCluster implements Directory {
   #lastId: number;
 
   /** `site` without the directory, which is this. */
-  constructor(site: Omit<SimSite, "directory">, size: number) {
+  constructor(
+    site: Omit<SimSite, "directory">,
+    voters: number,
+    learners: number,
+  ) {
     this.#site = { ...site, directory: this };
+    const size = voters + learners;
     const ids = Array.from({ length: size }, (_, at) => at + 1);
     const members = ids.map(memberOf);
-    const first = firstSnapshot(members);
+    const first = firstSnapshot(members, voters);
     for (const id of ids) {
       this.nodes.set(id, new SimNode(id, this.#site, { first, members }));
     }
@@ -179,12 +184,17 @@ function memberOf(id: number): Member {
   return { id, address: `http://node-${id}:1`, removed: false };
 }
 
-function firstSnapshot(members: readonly Member[]): FirstSnapshot {
+/** The first `voters` members have a vote, the others learn. */
+function firstSnapshot(
+  members: readonly Member[],
+  voters: number,
+): FirstSnapshot {
+  const ids = members.map(({ id }) => id);
   return {
     confState: {
-      voters: members.map(({ id }) => id),
+      voters: ids.slice(0, voters),
       votersOutgoing: [],
-      learners: [],
+      learners: ids.slice(voters),
       learnersNext: [],
       autoLeave: false,
     },

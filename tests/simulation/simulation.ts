@@ -107,6 +107,7 @@ class Simulation {
         counts: this.#counts,
       },
       plan.pick([3, 3, 3, 4, 5, 5]),
+      plan.pick([0, 0, 2]),
     );
     for (const node of cluster.nodes.values()) {
       node.clock.setRate(plan.between(0.8, 1.2));
