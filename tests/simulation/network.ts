@@ -57,13 +57,13 @@ export class Network {
   /**
    * Calls `work` at `to` and gives its outcome back to `from`. Unavailable when the call or its answer
    * was lost, or `to` is gone: whether it was done is not known then. `reach` gives the process that
-   * runs at `to` when the call arrives.
+   * runs at `to` when the call arrives; that one gets it, even if another has taken its place meanwhile.
    */
-  call<T>(
+  call<T, Target extends { readonly process: Process }>(
     from: Process,
     to: number,
-    reach: () => Process | undefined,
-    work: (signal: AbortSignal) => Promise<T>,
+    reach: () => Target | undefined,
+    work: (target: Target, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const unavailable = (): void => reject(lostCall(to));
@@ -81,10 +81,10 @@ export class Network {
         }));
     };
     this.#once(from.node, to, () => {
-      const process = reach();
-      if (process === undefined) return answer(unavailable);
-      process.enter(() => {
-        work(controller.signal).then(
+      const target = reach();
+      if (target === undefined) return answer(unavailable);
+      target.process.enter(() => {
+        work(target, controller.signal).then(
           (value) => answer(() => resolve(value)),
           (error) => answer(() => reject(error)),
         );

@@ -146,8 +146,8 @@ export class SimClient {
         return await network.call(
           this.#process,
           node,
-          () => service(node)?.process,
-          (signal) => work(service(node)!, signal),
+          () => service(node),
+          work,
         );
       } catch {
         await this.#process.pauseFor(this.#chance.exponential(retryMs));

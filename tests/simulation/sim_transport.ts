@@ -220,8 +220,8 @@ export class SimTransport implements RaftTransport {
     return this.#network.call(
       this.#process,
       to,
-      () => this.#directory.reach(to)?.process,
-      () => work(this.#directory.reach(to)!),
+      () => this.#directory.reach(to),
+      work,
     );
   }
 }
@@ -244,14 +244,8 @@ export function simLeader(
       network.call(
         process,
         leader.id,
-        () => directory.reach(leader.id)?.process,
-        (signal) =>
-          directory.reach(leader.id)!.propose(
-            leader,
-            requestId,
-            command,
-            signal,
-          ),
+        () => directory.reach(leader.id),
+        (target, signal) => target.propose(leader, requestId, command, signal),
       ),
   };
 }
