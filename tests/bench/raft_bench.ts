@@ -173,6 +173,10 @@ if (import.meta.main) {
     string: ["only"],
   });
   const asked = only?.split(",") ?? rowNames;
+  const unknown = asked.filter((name) => !rowNames.some((row) => row === name));
+  if (unknown.length > 0) {
+    throw new Error(`no row "${unknown}"; there are ${rowNames.join(", ")}`);
+  }
   await main(
     short ? quick : full,
     rowNames.filter((name) => asked.includes(name)),
