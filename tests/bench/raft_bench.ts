@@ -16,7 +16,7 @@ import { median } from "./load.ts";
 import { killedToAck, stopGap } from "./lost_leader.ts";
 import { type Report, reportOf, type RowName, rowNames } from "./raft_bars.ts";
 import { coreRate } from "./raft_core_bench.ts";
-import { measureSteady, type Steady } from "./steady_load.ts";
+import { measureSteady, type Steady, type SteadyLoad } from "./steady_load.ts";
 
 const timing = { heartbeatMs: 100, electionMs: 1_000 };
 const value = "x".repeat(256);
@@ -68,23 +68,47 @@ const measures: Readonly<
   disk: (bench) => alone("disk", bench, () => diskRate(bench.seconds * 1_000)),
 };
 
+const steadyRows: readonly RowName[] = ["writes", "write", "reads"];
+
 async function steadyInTurn(
   { ours, etcd, rounds, seconds }: Bench,
   call: "put" | "get",
   clients: number,
 ): Promise<InTurn<Steady>> {
   const measure = (target: ClusterTarget): Promise<Steady> =>
-    measureSteady(target, {
-      clients,
-      seconds,
-      leaderOnly: call === "put",
-      next: (client) => target[call](`${client}`, value),
-    });
+    measureSteady(target, steadyLoad(target, call, clients, seconds));
   return await inTurn(
     rounds,
     () => measure(ours),
     etcd && (() => measure(etcd)),
   );
+}
+
+function steadyLoad(
+  target: ClusterTarget,
+  call: "put" | "get",
+  clients: number,
+  seconds: number,
+): SteadyLoad {
+  return {
+    clients,
+    seconds,
+    leaderOnly: call === "put",
+    next: (client) => target[call](`${client}`, value),
+  };
+}
+
+/** The first seconds of a process, the client's too, are its compiler's. */
+async function warmUp(
+  targets: readonly ClusterTarget[],
+  { seconds }: Size,
+): Promise<void> {
+  for (const target of targets) {
+    for (const call of ["put", "get"] as const) {
+      const load = steadyLoad(target, call, manyClients, 2 * seconds);
+      await measureSteady(target, load);
+    }
+  }
 }
 
 function showSteady(name: RowName, found: InTurn<Steady>): void {
@@ -145,6 +169,9 @@ async function main(size: Size, names: readonly RowName[]): Promise<void> {
     open.use(etcd.nodes);
   } else {
     console.log("etcd is not installed: nothing to compare with");
+  }
+  if (names.some((name) => steadyRows.includes(name))) {
+    await warmUp(etcd ? [ours, etcd] : [ours], size);
   }
   const reports: Report[] = [];
   for (const name of names) {
