@@ -59,6 +59,17 @@ export const pullAckBytes = 1024 * 1024;
 /** Pause before a source is pulled from anew: first, and largest. */
 export const pullBackoffMs = 200;
 export const pullBackoffMsMax = 5_000;
+/** A share that has come to a node is pulled after this: whoever had it has heard of it by then. */
+export const pullBeginMs = 250;
+/** What a consumer gave back is sent again after this. */
+export const pullGivenBackMs = 1_000;
+/** Pause between two questions to a source for its watermarks, and how long it may take to answer. */
+export const pullWatermarkMs = 5_000;
+export const pullWatermarkTimeoutMs = 5_000;
+/** Pause between two looks for other nodes that have what a consumer pulls. */
+export const relayLookMs = 1_000;
+/** Watermarks in one answer; more are refused, since clients take no larger message. */
+export const watermarksAtOnceMax = 50_000;
 /** Time in which changes gather before a node looks anew what it is to pull. */
 export const pullLookMs = 20;
 /** What was read of a pull that is over is acknowledged if it settles within this. */

@@ -11,3 +11,6 @@ export const requestIdKey = "conveyor-request-id-bin";
 
 /** Length of what `requestIdKey` names. */
 export const requestIdBytes = 16;
+
+/** Header of a call that a router passes on to another one of its cluster, which passes it no further. */
+export const relayedKey = "conveyor-relayed";

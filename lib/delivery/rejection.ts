@@ -23,6 +23,8 @@ export enum Rejection {
   TooManyPartitions = 7,
   /** Its batch has more bytes than the router may hold at all. */
   TooLarge = 8,
+  /** A source that is pulled from has sent a record of another one. */
+  ForeignSource = 9,
 }
 
 const sentences: Readonly<Record<Rejection, string>> = {
@@ -41,6 +43,8 @@ const sentences: Readonly<Record<Rejection, string>> = {
     "the router knows as many active partitions as it may: send it again later",
   [Rejection.TooLarge]:
     "its batch is larger than all that the router may hold: send smaller batches",
+  [Rejection.ForeignSource]:
+    "id.source_id must be the source_id that was asked for",
 };
 
 /** What the source is told in RecordAck.error_message. */

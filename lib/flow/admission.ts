@@ -27,8 +27,8 @@ export interface AdmissionInputs {
   readonly sources: Sources;
   readonly draining: boolean;
   readonly takersOf: (source: Source) => readonly Taker[];
-  /** Whether the router asked for the batch. */
-  readonly pulled: boolean;
+  /** The source that the router asked for the batch; undefined: it was pushed. */
+  readonly pulledFrom: string | undefined;
   /** Records of the batch for which there is credit: the first ones. */
   readonly credit: number;
   /** Bytes of the batch. */
@@ -58,7 +58,7 @@ export function admit(
 ): readonly Admitted[] {
   const { ids, count } = intake;
   const { sourceIds, partitions, sequenceLows, sequenceHighs } = ids;
-  const { context: { tracker }, sources, credit, nowMs, pulled } = inputs;
+  const { context: { tracker }, sources, credit, nowMs, pulledFrom } = inputs;
   const turns = new Map<string, Turn>();
   let sourceId: string | undefined;
   let turn: Turn | undefined;
@@ -73,10 +73,12 @@ export function admit(
     }
     const { source, room } = turn!;
     const window = source &&
-      sources.window(source, partitions[place]!, pulled ? Infinity : nowMs);
-    // What is not taken is asked for again, from the offset on: it must not pass that in the meantime.
-    if (pulled && window !== undefined) window.refusedUntilMs = Infinity;
+      sources.window(source, partitions[place]!, nowMs);
     if (window === undefined || place >= credit || room === 0) {
+      if (pulledFrom !== undefined) {
+        refuseRest(inputs, turn!, intake, place);
+        break;
+      }
       refuse(inputs, turn!, window, intake, place);
       continue;
     }
@@ -122,10 +124,15 @@ function admittedOf(
 
 function beginTurn(inputs: AdmissionInputs, sourceId: string): Turn {
   const { context: { buffer }, sources, draining, takersOf, bytes } = inputs;
-  const source = sourceId === "" ? undefined : sources.get(sourceId);
+  const isForeign = inputs.pulledFrom !== undefined &&
+    inputs.pulledFrom !== sourceId;
+  const source = sourceId === "" || isForeign
+    ? undefined
+    : sources.get(sourceId);
   const takers = source === undefined ? [] : takersOf(source);
   let refusal = Rejection.None;
   if (sourceId === "") refusal = Rejection.NoIdentity;
+  else if (isForeign) refusal = Rejection.ForeignSource;
   else if (source === undefined) refusal = Rejection.TooManyPartitions;
   else if (draining) refusal = Rejection.Draining;
   else if (takers.length === 0) refusal = Rejection.NoPipeline;
@@ -158,6 +165,24 @@ function refuse(
     else if (room === 0) reason ||= Rejection.NoRoom;
   }
   tracker.answer(intake, place, Outcome.Rejected, reason);
+}
+
+/**
+ * The record was asked for, and is not taken: it is asked for again, with all from it on. None behind it
+ * is taken, or that would be settled first, and the offset pass this one.
+ */
+function refuseRest(
+  { context: { tracker } }: AdmissionInputs,
+  { source, refusal, room }: Turn,
+  intake: Intake,
+  from: number,
+): void {
+  const noRoom = source !== undefined && room === 0
+    ? Rejection.NoRoom
+    : Rejection.TooManyPartitions;
+  for (let place = from; place < intake.count; place++) {
+    tracker.answer(intake, place, Outcome.Rejected, refusal || noRoom);
+  }
 }
 
 /** The record is settled, or under way as `found`. */

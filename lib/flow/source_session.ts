@@ -55,7 +55,7 @@ export interface SessionHost {
 export class SourceSession implements BatchSender {
   readonly #host: SessionHost;
   readonly #listener: SourceListener;
-  readonly #pulled: boolean;
+  readonly #pulledFrom: string | undefined;
   readonly #credits: Credits = new Credits();
   /** The source whose records came last. */
   #source: Source | undefined;
@@ -73,7 +73,7 @@ export class SourceSession implements BatchSender {
   ) {
     this.#host = host;
     this.#listener = listener;
-    this.#pulled = pulled !== undefined;
+    this.#pulledFrom = pulled?.sourceId;
     if (pulled) {
       this.#source = host.sources.get(pulled.sourceId);
       this.#largestRecords = pulled.batchRecords;
@@ -117,8 +117,8 @@ export class SourceSession implements BatchSender {
         sources,
         draining,
         takersOf,
-        pulled: this.#pulled,
-        credit: this.#pulled
+        pulledFrom: this.#pulledFrom,
+        credit: this.#pulledFrom !== undefined
           ? intake.count
           : this.#spend(intake.count, view.ids.sourceIds[0], nowMs),
         bytes: end - start,
@@ -203,7 +203,7 @@ export class SourceSession implements BatchSender {
 
   #grant(): void {
     const { context, draining } = this.#host;
-    if (draining || this.#pulled) return;
+    if (draining || this.#pulledFrom !== undefined) return;
     const { options, buffer, ports: { clock } } = context;
     const nowMs = clock.monotonicMs();
     const records = grantNow({

@@ -27,6 +27,11 @@ import {
   deadLetterService,
 } from "../handlers/dead_letter_handler.ts";
 import type { ReplayPort } from "../handlers/letter_replay.ts";
+import {
+  PullHandler,
+  pullService,
+  type PullSupplyPort,
+} from "../handlers/pull_handler.ts";
 import { RaftHandler } from "../handlers/raft_handler.ts";
 import {
   RegistryHandler,
@@ -62,6 +67,8 @@ export interface PublicServicesParts {
   readonly leases: LeaseKeeper;
   readonly store: RaftStore;
   readonly flow: RecordIntakePort & ReplayPort & DataPlaneParts["flow"];
+  /** What consumers pull. */
+  readonly supply: PullSupplyPort;
   readonly letters: KvDeadLetters;
   readonly activity: FlowActivity;
   readonly peer: RaftPeerPort;
@@ -93,7 +100,8 @@ export class PublicServices {
       boundsOf: (pipelineId: string) => this.#letterBounds(pipelineId),
     };
     for (const service of pushServices) server.add(service, source);
-    server.add(adminService, new AdminHandler(replicated, activity, leader))
+    server.add(pullService, new PullHandler(this.#parts.supply, replicated))
+      .add(adminService, new AdminHandler(replicated, activity, leader))
       .add(registryService, new RegistryHandler(replicated, leases, activity))
       .add(checkpointService, new CheckpointHandler(replicated))
       .add(sidecarService, new SidecarCoordinatorImpl(replicated, leases))

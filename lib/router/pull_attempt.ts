@@ -43,6 +43,8 @@ export interface PullSignals {
 export class PullAttempt implements SourceListener {
   /** Records that it brought and that are settled by it. */
   settled = 0;
+  /** Whether anything came. */
+  hasBrought = false;
   readonly #target: PullTarget;
   readonly #ports: PullPorts;
   readonly #signals: PullSignals;
@@ -129,6 +131,7 @@ export class PullAttempt implements SourceListener {
     for await (const batch of batches) {
       if (signal.aborted) return;
       this.#session.accept(batch);
+      this.hasBrought = true;
       await this.#room(signal);
       // One that sends more than it may is not listened to meanwhile.
       while (this.#session.underWay + this.#acks.waiting > inFlightMax) {

@@ -120,6 +120,19 @@ export function isReachable(
   return members.some(({ id, address }) => id === nodeId && address !== "");
 }
 
+/** Where others reach the address that is listened on: by a host of this node that they know. */
+export function reachedAt(
+  bound: string,
+  { nodeId, members }: Pick<ResolvedRouterOptions, "nodeId" | "members">,
+): string {
+  const colon = bound.lastIndexOf(":");
+  const own = members.find(({ id }) => id === nodeId)?.address;
+  if (!own || !["0.0.0.0", "[::]"].includes(bound.slice(0, colon))) {
+    return bound;
+  }
+  return `${new URL(own).hostname}${bound.slice(colon)}`;
+}
+
 function membersOf(
   options: RouterServerOptions,
   nodeId: number,

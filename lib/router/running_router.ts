@@ -31,9 +31,16 @@ import { ChannelPool } from "../services/channel_pool.ts";
 import { FlowActivity } from "./flow_activity.ts";
 import { enter, getVote, type Membership, membershipOf } from "./membership.ts";
 import { PipelineSupervisor } from "./pipeline_supervisor.ts";
+import { pipelinesPort } from "./pipelines_port.ts";
 import { PublicServices } from "./public_services.ts";
+import { PullRelay } from "./pull_relay.ts";
 import { PullSupervisor } from "./pull_supervisor.ts";
-import { isReachable, type ResolvedRouterOptions } from "./router_options.ts";
+import { PulledStages } from "./pulled_stages.ts";
+import {
+  isReachable,
+  reachedAt,
+  type ResolvedRouterOptions,
+} from "./router_options.ts";
 import { StateDirectory } from "./service_directory.ts";
 import { SinkLetters } from "./sink_letters.ts";
 
@@ -99,7 +106,7 @@ export class RunningRouter {
     fail: (reason: Error) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { dataDir } = this.#options;
+    const { dataDir, nodeId, grpc: { tls } } = this.#options;
     const state = new State();
     const membership = await membershipOf(this.#options);
     const store = await this.#openStore(membership);
@@ -114,10 +121,15 @@ export class RunningRouter {
     node.failed.then(fail);
     const replicated = new ReplicatedState(node.metadata, state);
     const leases = this.#startLeases(replicated, leader);
-    const channels = this.#openChannels();
+    const channels = this.#own(
+      new ChannelPool({ connectTimeoutMs: serviceConnectTimeoutMs }),
+      (pool) => pool.close(),
+    );
+    const outlets = new PulledStages(nodeId, systemClock, systemScheduler);
     const directory = new StateDirectory(
       () => state.services,
       channels,
+      outlets,
       systemRandom,
     );
     const letters = await this.#openLetters(store, directory);
@@ -125,7 +137,7 @@ export class RunningRouter {
     const { clusterId } = store.identity;
     const pulls = this.#pulls = this.#own(
       new PullSupervisor({
-        nodeId: this.#options.nodeId,
+        nodeId,
         clusterId,
         flow: this.#options.flow,
         intake: flow,
@@ -137,12 +149,23 @@ export class RunningRouter {
       }),
       (pulls) => pulls.close(),
     );
+    const supply = this.#own(
+      new PullRelay({
+        nodeId,
+        useTls: tls !== undefined,
+        local: outlets,
+        replicated,
+        scheduler: systemScheduler,
+      }),
+      (supply) => supply.close(),
+    );
     const activity = this.#startMetrics(flow, pulls, directory);
     const services = this.#services = new PublicServices({
       replicated,
       leases,
       store,
       flow,
+      supply,
       letters,
       activity,
       peer: node.peer,
@@ -153,12 +176,19 @@ export class RunningRouter {
     const raft = await this.#listenToPeers(peers, services);
     const http = await this.#listenToReaders(activity, node);
     await this.#becomeMember(node, signal);
-    this.#supervise(replicated, directory, flow, pulls);
+    this.#own(
+      new PipelineSupervisor(
+        replicated,
+        pipelinesPort({ flow, directory, outlets, pulls }),
+        systemScheduler,
+      ),
+      (supervisor) => supervisor.close(),
+    ).start();
     const server = this.#ownServer();
     services.addPublic(server);
     const grpc = await server.listen(this.#options.grpcAddr);
     this.#addresses = { grpc, raft, http };
-    pulls.start(grpc);
+    pulls.start(reachedAt(grpc, this.#options));
   }
 
   /** Resolves when the state of the node is whole: what it has by itself may be old. */
@@ -271,11 +301,6 @@ export class RunningRouter {
     return this.#own(leases, (leases) => leases.close());
   }
 
-  #openChannels(): ChannelPool {
-    const pool = new ChannelPool({ connectTimeoutMs: serviceConnectTimeoutMs });
-    return this.#own(pool, (pool) => pool.close());
-  }
-
   async #openLetters(
     { identity }: RaftStore,
     directory: StateDirectory,
@@ -320,33 +345,6 @@ export class RunningRouter {
       () => metrics.metrics(),
       () => pulls.metrics(),
     ]);
-  }
-
-  #supervise(
-    replicated: ReplicatedState,
-    directory: StateDirectory,
-    flow: Flow,
-    pulls: PullSupervisor,
-  ): void {
-    const supervisor = new PipelineSupervisor(replicated, {
-      setPipeline: (pipeline) => {
-        directory.forget(pipeline.id);
-        flow.setPipeline(pipeline);
-      },
-      removePipeline: (pipelineId) => {
-        directory.forget(pipelineId);
-        return flow.removePipeline(pipelineId);
-      },
-      giveUpPipeline: (pipelineId) => flow.giveUpPipeline(pipelineId),
-      servicesChanged: () => {
-        directory.changed();
-        flow.servicesChanged();
-      },
-      offsetRaised: (...offset) => flow.offsetRaised(...offset),
-      pullsChanged: () => pulls.changed(),
-    }, systemScheduler);
-    supervisor.start();
-    this.#own(supervisor, (supervisor) => supervisor.close());
   }
 
   async #listenToPeers(

@@ -10,6 +10,7 @@ import type {
   ServiceDirectory,
   ServiceInstance,
   ServiceSelection,
+  SinkPort,
 } from "../delivery/ports.ts";
 import type { Random } from "../random.ts";
 import { Balancer, type Instance } from "../registry/balancer.ts";
@@ -31,6 +32,14 @@ const strategies = {
 /** Capability of a sink that drops records whose idempotency_key it has. */
 const exactlyOnce = "exactly_once";
 
+/** What stands for a service where consumers pull a stage's records. */
+const pulledId = "consumers";
+
+/** The sinks of stages whose records are pulled. */
+export interface OutletsPort {
+  of(pipelineId: string, stageId: string): SinkPort;
+}
+
 /** Those that a stage selects, and whose turn it is. */
 interface Selected {
   readonly balancer: Balancer;
@@ -47,16 +56,19 @@ export class StateDirectory implements ServiceDirectory {
   readonly #random: Random;
   /** By pipeline, and by stage in it. */
   readonly #selected: Map<string, Map<string, Selected>> = new Map();
+  readonly #outlets: OutletsPort;
   #version = 0;
 
   /** `services` gives the state as it is now: a snapshot may replace it. */
   constructor(
     services: () => ServicesView,
     pool: ChannelPool,
+    outlets: OutletsPort,
     random: Random,
   ) {
     this.#services = services;
     this.#pool = pool;
+    this.#outlets = outlets;
     this.#random = random;
   }
 
@@ -76,6 +88,15 @@ export class StateDirectory implements ServiceDirectory {
   pick<Kind extends ServedKind>(
     request: InstanceRequest<Kind>,
   ): ServiceInstance<Kind> | undefined {
+    if (request.pulled) {
+      const { pipelineId, stageId } = request;
+      // Only the records of sinks are pulled.
+      return {
+        id: pulledId,
+        port: this.#outlets.of(pipelineId, stageId),
+        exactlyOnce: true,
+      } satisfies ServiceInstance<"sink"> as ServiceInstance<Kind>;
+    }
     const { balancer, instances } = this.#find(request);
     const pick = balancer.pick(
       this.#random(),

@@ -9,12 +9,13 @@ import { within } from "../consensus/within.ts";
 import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
 import { asConveyorError, type ConveyorError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
-import { pullBackoffMs, pullBackoffMsMax } from "../limits.ts";
+import { pullBackoffMs, pullBackoffMsMax, pullBeginMs } from "../limits.ts";
 import { log } from "../log.ts";
 import { systemRandom } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { ChannelPool } from "../services/channel_pool.ts";
 import { PullAttempt } from "./pull_attempt.ts";
+import { followWatermarks } from "./pull_watermarks.ts";
 
 /** What is pulled, and by whom. */
 export interface PullTarget {
@@ -50,7 +51,8 @@ export class SourcePull {
   /** Aborts when nothing more is to be done. */
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
-  /** Why the last attempt failed; undefined while it goes well. */
+  #current: PullAttempt | undefined;
+  /** Why the last attempt failed; undefined when it went well. */
   #trouble: ConveyorError | undefined;
   #failures = 0;
 
@@ -58,12 +60,12 @@ export class SourcePull {
   constructor(target: PullTarget, ports: PullPorts) {
     this.target = target;
     this.#ports = ports;
-    this.#running = this.#run();
+    this.#running = this.#begin();
   }
 
   /** Why nothing comes; undefined while the pull goes well. */
   get trouble(): ConveyorError | undefined {
-    return this.#trouble;
+    return this.#current?.hasBrought ? undefined : this.#trouble;
   }
 
   /** Reads no more; resolves when what was read is settled and acknowledged. Idempotent. */
@@ -79,8 +81,18 @@ export class SourcePull {
     return this.#running;
   }
 
-  async #run(): Promise<void> {
+  async #begin(): Promise<void> {
     const { signal } = this.#leaving;
+    await this.#pause(pullBeginMs, signal);
+    // Who pulls the first share asks for all.
+    const asks = !this.target.partition;
+    await Promise.all([
+      this.#run(signal),
+      asks && followWatermarks(this.target, this.#ports, signal),
+    ]);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const settled = await this.#attempt();
       this.#failures = settled > 0 ? 1 : this.#failures + 1;
@@ -91,19 +103,22 @@ export class SourcePull {
 
   /** How many records it brought and settled. */
   async #attempt(): Promise<number> {
-    let attempt: PullAttempt | undefined;
+    const { signal: leaving } = this.#leaving;
+    const { signal: closing } = this.#closing;
     try {
-      attempt = new PullAttempt(this.target, this.#ports, {
-        leaving: this.#leaving.signal,
-        closing: this.#closing.signal,
+      this.#current = new PullAttempt(this.target, this.#ports, {
+        leaving,
+        closing,
       });
-      await attempt.run();
+      await this.#current.run();
       this.#trouble = undefined;
     } catch (thrown) {
-      if (!this.#leaving.signal.aborted) this.#failed(asConveyorError(thrown));
-    } finally {
-      attempt?.close();
+      if (this.#current?.hasBrought) this.#trouble = undefined;
+      if (!leaving.aborted) this.#failed(asConveyorError(thrown));
     }
+    const attempt = this.#current;
+    this.#current = undefined;
+    attempt?.close();
     return attempt?.settled ?? 0;
   }
 

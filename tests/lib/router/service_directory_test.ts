@@ -7,6 +7,9 @@ import type {
   ServiceSelection,
 } from "../../../lib/delivery/ports.ts";
 import { ChannelPool } from "../../../lib/services/channel_pool.ts";
+import { systemClock } from "../../../lib/clock.ts";
+import { PulledStages } from "../../../lib/router/pulled_stages.ts";
+import { systemScheduler } from "../../../lib/scheduler.ts";
 import { StateDirectory } from "../../../lib/router/service_directory.ts";
 import { Machine, serviceNamed } from "../../fixtures/machine.ts";
 
@@ -17,6 +20,7 @@ class Register implements AsyncDisposable {
   readonly directory = new StateDirectory(
     () => this.#machine.state.services,
     this.#pool,
+    new PulledStages(1, systemClock, systemScheduler),
     () => 0,
   );
 
@@ -157,4 +161,9 @@ Deno.test("StateDirectory.source() knows the registered source of that id", asyn
   assertEquals([source?.name, source?.groupId], ["shop", "shops"]);
   assertEquals(source?.labels.get("zone"), "eu");
   assert(register.directory.source("nobody") === undefined);
+});
+
+Deno.test("StateDirectory.pick() has consumers take the place of a service where they pull the records", async () => {
+  await using register = new Register();
+  assertEquals(register.picks(2, {}, { pulled: true }), "consumers consumers");
 });
