@@ -9,6 +9,6 @@ Deno.test({
   sanitizeResources: false,
   fn: async () => {
     const seed = Math.floor(performance.now() * 1_000) % 2 ** 31;
-    await runControlKills({ kills: 3, clients: 12, seed });
+    await runControlKills({ kills: 2, clients: 8, seed });
   },
 });

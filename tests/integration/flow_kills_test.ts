@@ -4,6 +4,6 @@ import { runKills } from "./flow_kills.ts";
 for (const victim of ["sink", "transform", "router"] as const) {
   Deno.test(`every acked record is at the sink after the ${victim} was killed`, async () => {
     const seed = Math.floor(performance.now() * 1_000) % 2 ** 31;
-    await runKills({ victim, kills: 2, records: 4_000, seed });
+    await runKills({ victim, kills: 1, records: 2_000, seed });
   });
 }

@@ -11,7 +11,7 @@ import { Code, ConveyorError } from "../../lib/errors.ts";
 import { Child } from "../fixtures/child.ts";
 import { recordOf } from "../fixtures/transform_server.ts";
 
-const kills = 20;
+const kills = 6;
 const script = new URL("../fixtures/mortal_peer.ts", import.meta.url);
 const retry = { maxAttempts: 100, initialBackoffMs: 5, maxBackoffMs: 50 };
 const records = [recordOf(1n)];
