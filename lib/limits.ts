@@ -477,3 +477,5 @@ export const letterIdsMax = 1_000;
 /** Bytes that a peer may send on one stream, and on one connection, before anything of it is read. */
 export const streamWindowBytes = 1024 * 1024;
 export const connectionWindowBytes = 4 * 1024 * 1024;
+/** Pause between two looks for stages that wait, of which the log is to tell. */
+export const troubleLogMs = 2_000;

@@ -1,6 +1,9 @@
 /** Work on many items, a bounded number at a time, answered in the order of the items. */
 
-/** `work` for every item, at most `concurrency` at a time; the results stand where the items did. */
+/**
+ * `work` for every item, at most `concurrency` at a time; the results stand where the items did. Once
+ * one has failed no other is begun.
+ */
 export async function inOrder<T, R>(
   items: readonly T[],
   concurrency: number,
@@ -11,7 +14,12 @@ export async function inOrder<T, R>(
   const worker = async (): Promise<void> => {
     while (next < items.length) {
       const at = next++;
-      results[at] = await work(items[at]!);
+      try {
+        results[at] = await work(items[at]!);
+      } catch (error) {
+        next = items.length;
+        throw error;
+      }
     }
   };
   await Promise.all(

@@ -1,6 +1,7 @@
 /**
  * A function from record to record, served as a transform. Each record gets exactly one result: what
- * the function throws is that record's error, and the rest of its batch goes on.
+ * the function throws is that record's error, and the rest of its batch goes on, unless it says that the
+ * service cannot work now.
  */
 import type { MessageInit } from "../../proto/codec.ts";
 import type { Record } from "../../proto/messages/common.ts";
@@ -12,7 +13,13 @@ import {
   TransformStatus,
 } from "../../proto/messages/transform.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
-import { ConveyorError, invalidArgument, messageOf, quote } from "../errors.ts";
+import {
+  Code,
+  ConveyorError,
+  invalidArgument,
+  messageOf,
+  quote,
+} from "../errors.ts";
 import {
   requiredFunction,
   requiredObject,
@@ -79,7 +86,9 @@ export interface TransformOptions extends ConnectorOptions {
 
 /**
  * Serves `transform` as a transform service with health and reflection, until it is closed or the
- * process is told to end.
+ * process is told to end. What the function throws is that record's error; a `ConveyorError` with
+ * `Code.Unavailable` says that the service cannot work now, and fails the call: the router waits and
+ * tries again.
  *
  * Rejects with `InvalidArgument` for an option out of range and `Unavailable` when the address is
  * taken.
@@ -117,7 +126,7 @@ export async function serveTransform(
 
 type Result = MessageInit<TransformResult>;
 
-/** One result for each record, whatever happens. */
+/** One result for each record, unless the service cannot work at all. */
 type Work = (
   records: readonly Record[],
   context: TransformContext,
@@ -129,9 +138,15 @@ function oneByOne(transform: TransformFunction, concurrency: number): Work {
       try {
         return resultOf(record, await transform(record, context));
       } catch (error) {
+        // The record is not to blame: the router is to wait, and not to give it up.
+        if (isOutage(error)) throw error;
         return errorOf(record, error);
       }
     });
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof ConveyorError && error.code === Code.Unavailable;
 }
 
 function together({ transformBatch }: TransformHandlers): Work {

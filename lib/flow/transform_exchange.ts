@@ -20,6 +20,10 @@ const unanswered = {
   code: "DATA_LOSS",
   message: "the transform gave no result for the record",
 };
+const nothingMade = {
+  code: "DATA_LOSS",
+  message: "the transform said that it succeeded, and gave no record",
+};
 const nameless = {
   code: "DATA_LOSS",
   message: "the transform gave an output record without id.source_id",
@@ -144,6 +148,10 @@ export class TransformExchange implements Exchange<"transform"> {
     if (
       status === TransformStatus.Success || status === TransformStatus.Split
     ) {
+      if (
+        status === TransformStatus.Success &&
+        view.outputsStart(result) === view.outputsEnd(result)
+      ) return work.fail(position, Standing.Failed, nothingMade);
       return this.#made(view, result, position, slots);
     }
     if (status === TransformStatus.Filtered) return this.#filtered(position);

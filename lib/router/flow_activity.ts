@@ -1,5 +1,6 @@
 /** What runs on this node, for those who ask: operators, metrics, and services that want to leave. */
 import { within } from "../consensus/within.ts";
+import type { Failure } from "../delivery/work.ts";
 import type { Flow } from "../flow/flow.ts";
 import type { StageReport } from "../flow/flow_report.ts";
 import type { PipelineActivity } from "../handlers/admin_handler.ts";
@@ -8,6 +9,11 @@ import { numbers } from "../metrics/exposition.ts";
 import type { MetricSource } from "../metrics/sample.ts";
 import { flowMetrics } from "./flow_metrics.ts";
 import type { UnderWay } from "./under_way.ts";
+
+/** What a failure is called; nothing where there is none. */
+export function textOf(failure: Failure | undefined): string {
+  return failure === undefined ? "" : `${failure.code}: ${failure.message}`;
+}
 
 /** The flow, as handlers and metrics see it. */
 export class FlowActivity implements PipelineActivity, ServiceActivity {
@@ -39,6 +45,7 @@ export class FlowActivity implements PipelineActivity, ServiceActivity {
           recordsBuffered: BigInt(stage.buffered),
           errors: BigInt(stage.errors),
           avgLatencyMs: stage.avgLatencyMs,
+          trouble: textOf(stage.trouble),
         },
       ]),
     );

@@ -43,6 +43,7 @@ import {
 } from "./router_options.ts";
 import { StateDirectory } from "./service_directory.ts";
 import { SinkLetters } from "./sink_letters.ts";
+import { TroubleLog } from "./trouble_log.ts";
 
 /** Where a router that has started is reached. */
 export interface RouterAddresses {
@@ -95,7 +96,12 @@ export class RunningRouter {
   async stop(): Promise<void> {
     this.#services?.drain();
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#options.drainTimeoutMs);
+    const timer = setTimeout(() => {
+      log.warn("The router stops though not all is settled", {
+        records: this.#flow?.underWay.records,
+      });
+      resolve();
+    }, this.#options.drainTimeoutMs);
     const left = this.#pulls?.leave();
     await Promise.race([Promise.all([this.#flow?.drain(), left]), late]);
     clearTimeout(timer);
@@ -331,6 +337,10 @@ export class RunningRouter {
       scheduler: systemScheduler,
       random: systemRandom,
     }, this.#options.flow);
+    this.#own(
+      new TroubleLog(flow, systemScheduler),
+      (troubles) => troubles.close(),
+    );
     return this.#own(flow, (flow) => flow.close());
   }
 

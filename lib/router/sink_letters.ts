@@ -12,8 +12,13 @@ import {
   WriteStatus,
 } from "../../proto/messages/sink.ts";
 import { schema } from "../../proto/schema.ts";
-import type { Letter, ServiceDirectory } from "../delivery/ports.ts";
-import { Code, ConveyorError, quote } from "../errors.ts";
+import type {
+  Letter,
+  ServiceDirectory,
+  ServiceInstance,
+} from "../delivery/ports.ts";
+import { blame } from "../delivery/retry.ts";
+import { asConveyorError, Code, ConveyorError, quote } from "../errors.ts";
 import { attemptTimeoutMs } from "../limits.ts";
 import type { LetterSinkPort } from "../storage/letter.ts";
 
@@ -35,12 +40,62 @@ export class SinkLetters implements LetterSinkPort {
     this.#services = services;
   }
 
-  /** Rejects with why a letter was not taken: it is asked for again, with those that were left. */
   async put(
     serviceName: string,
     letters: readonly Letter[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<readonly Letter[]> {
+    const left = letters.filter((letter) => !this.#taken.has(letter));
+    if (left.length === 0) return [];
+    try {
+      return await this.#send(serviceName, left, signal);
+    } catch (error) {
+      const { code } = asConveyorError(error);
+      if (blame(code) !== "record") throw error;
+      if (left.length === 1) return left;
+      // It does not say which one: the halves do in the end.
+      const half = left.length >> 1;
+      return [
+        ...await this.put(serviceName, left.slice(0, half), signal),
+        ...await this.put(serviceName, left.slice(half), signal),
+      ];
+    }
+  }
+
+  async #send(
+    serviceName: string,
+    letters: readonly Letter[],
+    signal: AbortSignal,
+  ): Promise<readonly Letter[]> {
+    const { port } = this.#pick(serviceName);
+    const request = writeRequest.encode({
+      sinkId: serviceName,
+      batch: { records: letters.map(withReason) },
+      options: {
+        requireAck: true,
+        timeoutMs: attemptTimeoutMs,
+        guarantee: DeliveryGuarantee.AtLeastOnce,
+      },
+    });
+    const limits = { timeoutMs: attemptTimeoutMs, signal };
+    const answer = writeResponse.decode(
+      await port.call(request, { ...limits, records: letters.length }),
+    );
+    const { taken, refused, reason } = outcomesOf(letters, answer);
+    if (
+      answer.status === WriteStatus.Pending && taken.length > 0 &&
+      !await port.flush(serviceName, { ...limits, records: 0 })
+    ) throw refusal(serviceName, "it did not make durable what it was sent");
+    for (const letter of taken) this.#taken.add(letter);
+    const known = taken.length + refused.length;
+    if (known === letters.length) return refused;
+    throw refusal(
+      serviceName,
+      `it took ${taken.length} of ${letters.length}${reason && `: ${reason}`}`,
+    );
+  }
+
+  #pick(serviceName: string): ServiceInstance<"sink"> {
     const sink = this.#services.pick({
       kind: "sink",
       pipelineId: "",
@@ -55,64 +110,41 @@ export class SinkLetters implements LetterSinkPort {
       keyHash: 0,
       leaveOut: () => false,
     });
-    if (sink === undefined) {
-      throw refusal(serviceName, "no healthy instance of it is registered");
-    }
-    const left = letters.filter((letter) => !this.#taken.has(letter));
-    const request = writeRequest.encode({
-      sinkId: serviceName,
-      batch: { records: left.map(withReason) },
-      options: {
-        requireAck: true,
-        timeoutMs: attemptTimeoutMs,
-        guarantee: DeliveryGuarantee.AtLeastOnce,
-      },
-    });
-    const answer = writeResponse.decode(
-      await sink.port.call(request, {
-        timeoutMs: attemptTimeoutMs,
-        records: left.length,
-        signal,
-      }),
-    );
-    this.#note(serviceName, left, answer);
-    if (answer.status === WriteStatus.Pending) {
-      const limits = { timeoutMs: attemptTimeoutMs, records: 0, signal };
-      if (await sink.port.flush(serviceName, limits)) return;
-      throw refusal(serviceName, "it did not make durable what it was sent");
-    }
+    if (sink) return sink;
+    throw refusal(serviceName, "no healthy instance of it is registered");
   }
+}
 
-  /** Notes those that the sink has, and throws when it does not have all. */
-  #note(
-    serviceName: string,
-    letters: readonly Letter[],
-    { status, results }: WriteBatchResponse,
-  ): void {
-    if (status === WriteStatus.Success || status === WriteStatus.Pending) {
-      return;
-    }
-    const owed = new Map<string, Letter[]>();
-    for (const letter of letters) {
-      const key = keyOf(record.decode(letter.record).id);
-      owed.set(key, [...owed.get(key) ?? [], letter]);
-    }
-    let error = "";
-    let taken = 0;
-    for (const result of results) {
-      const letter = owed.get(keyOf(result.recordId))?.shift();
-      if (letter === undefined) continue;
-      if (result.success) {
-        this.#taken.add(letter);
-        taken++;
-      } else error ||= result.error;
-    }
-    if (taken === letters.length) return;
-    throw refusal(
-      serviceName,
-      `it took ${taken} of ${letters.length}${error && `: ${error}`}`,
-    );
+/** What the answer says of the letters; of those in neither list it says nothing that will do. */
+function outcomesOf(
+  letters: readonly Letter[],
+  { status, results }: WriteBatchResponse,
+): {
+  readonly taken: readonly Letter[];
+  /** Not taken, and never to be. */
+  readonly refused: readonly Letter[];
+  readonly reason: string;
+} {
+  if (results.length === 0) {
+    const all = status === WriteStatus.Success ||
+      status === WriteStatus.Pending;
+    return { taken: all ? letters : [], refused: [], reason: "" };
   }
+  const owed = Map.groupBy(
+    letters,
+    (letter) => keyOf(record.decode(letter.record).id),
+  );
+  const taken: Letter[] = [];
+  const refused: Letter[] = [];
+  let reason = "";
+  for (const { recordId, success, retryable, error } of results) {
+    const letter = owed.get(keyOf(recordId))?.shift();
+    if (letter === undefined) continue;
+    if (success) taken.push(letter);
+    else if (!retryable) refused.push(letter);
+    reason ||= error;
+  }
+  return { taken, refused, reason };
 }
 
 /** The record, and what went wrong with it. */

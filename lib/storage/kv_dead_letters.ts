@@ -134,11 +134,18 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
     // A letter that was kept here once and failed again stays here, with its history.
     const returned = letters.filter(({ replayOf }) => replayOf !== undefined);
     const others = letters.filter(({ replayOf }) => replayOf === undefined);
-    const { signal } = this.#stopping;
-    if (others.length > 0) {
-      await this.#parts.sinks.put(sinkService, others, signal);
+    const { sinks } = this.#parts;
+    // What the sink will never take has no other place either.
+    const refused = others.length === 0
+      ? []
+      : await sinks.put(sinkService, others, this.#stopping.signal);
+    if (refused.length > 0) {
+      log.warn("A sink of dead letters refused some, which are kept here", {
+        sinkService,
+        letters: refused.length,
+      });
     }
-    await this.#keep(returned, bounds);
+    await this.#keep([...returned, ...refused], bounds);
   }
 
   /** A letter; undefined when it is not kept. */

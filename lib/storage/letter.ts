@@ -59,10 +59,13 @@ export interface LetterStats {
 
 /** Takes letters of pipelines that have them sent to a sink service. */
 export interface LetterSinkPort {
-  /** Resolves when the service has all; rejects when it may not have, and is asked again then. */
+  /**
+   * Resolves with those that the service will never take, when it has all others; rejects when it may not
+   * have them, and is asked again then.
+   */
   put(
     serviceName: string,
     letters: readonly Letter[],
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<readonly Letter[]>;
 }

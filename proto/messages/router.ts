@@ -449,6 +449,11 @@ export interface StageStatus {
   errors: bigint;
   /** Milliseconds that a request to the service takes on average. */
   avgLatencyMs: number;
+  /**
+   * Why the stage waits: the kind of failure and what went wrong. Empty while
+   * it does not.
+   */
+  trouble: string;
 }
 
 /** Asks for pipelines. */

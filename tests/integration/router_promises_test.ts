@@ -191,6 +191,32 @@ Deno.test("a sink that fails leaves the other branch of its pipeline, and other 
   assertEquals(late, 1_000);
 });
 
+Deno.test("a transform that cannot work for a while makes its records wait, and gives none up", async () => {
+  const { setup, records } = await stored();
+  await using _ = setup;
+  let works = false;
+  let refused = 0;
+  await setup.transform("moody", (record) => {
+    if (works) return record;
+    refused++;
+    throw new ConveyorError(Code.Unavailable, "the model is being loaded");
+  });
+  const admin = await setup.admin();
+  await admin.updatePipeline("line", line("moody", "store"));
+  const source = await setup.source();
+  const pushed = source.push(numbers(200));
+  while (refused < 5) await turn();
+  const described = await admin.getPipeline("line");
+  const status = described!.status.stageStatuses["moody"]!;
+  assert(status.trouble.startsWith("UNAVAILABLE: "), status.trouble);
+  assert(status.trouble.includes("being loaded"), status.trouble);
+  works = true;
+  assertEquals(statuses(await pushed), { Accepted: 200 });
+  assertEquals(records.length, 200);
+  const letters = setup.own(await DeadLetterClient.connect(setup.url));
+  assertEquals((await letters.stats()).count, 0n);
+});
+
 Deno.test("one poisonous record is found in its batch, and kept; the others pass", async () => {
   const setup = await RouterSetup.start();
   await using _ = setup;
