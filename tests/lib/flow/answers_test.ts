@@ -170,6 +170,29 @@ Deno.test("Flow retries a record whose transform says error or no status, and gi
   world.flow.close();
 });
 
+Deno.test("Flow gives up a record whose transform says success and gives no record, and drops one that is filtered", () => {
+  const world = new FlowWorld();
+  world.serve("archive", writesAll);
+  world.serve("enrich", (records) => ({
+    results: records.map(({ id }) => ({
+      originalId: id,
+      status: id.sequenceNumber === 1n ? 1 : 2,
+    })),
+  }));
+  world.flow.setPipeline(through("transform"));
+  const source = world.source();
+  source.push(orders(1, 2));
+  assert(world.time.runUntil(() => source.told.length === 2, 60_000));
+  assertEquals(
+    world.letters.map(({ errorCode, errorMessage }) =>
+      `${errorCode} ${errorMessage}`
+    ),
+    ["DATA_LOSS the transform said that it succeeded, and gave no record"],
+  );
+  assertEquals(world.sequencesOf("archive").flat(), []);
+  world.flow.close();
+});
+
 Deno.test("Flow holds nothing of a service whose answers are not protobuf against the records", () => {
   const world = new FlowWorld();
   let broken = true;
