@@ -4,7 +4,13 @@
  * one sentence on standard error.
  */
 import manifest from "../../deno.json" with { type: "json" };
-import { ConveyorError, invalidArgument, messageOf } from "../errors.ts";
+import {
+  Code,
+  ConveyorError,
+  invalidArgument,
+  messageOf,
+  quote,
+} from "../errors.ts";
 import { configureLog, log, type LogFields } from "../log.ts";
 import { exitCodeOf, exitCodes } from "./exit_code.ts";
 import { helpText } from "./help_text.ts";
@@ -142,6 +148,14 @@ async function readText(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) {
+      throw new ConveyorError(
+        Code.PermissionDenied,
+        `Cannot read ${
+          quote(path)
+        }: not permitted; start with --allow-read=${path}`,
+      );
+    }
     throw invalidArgument(
       "file",
       `must be one that can be read (${messageOf(error)})`,

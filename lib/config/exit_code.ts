@@ -27,6 +27,8 @@ export function exitCodeOf(error: unknown): number {
       return exitCodes.usage;
     case Code.Unavailable:
       return exitCodes.unavailable;
+    case Code.PermissionDenied:
+      return exitCodes.noPermission;
     // The node was removed, or has lost what it acknowledged.
     case Code.FailedPrecondition:
     case Code.DataLoss:

@@ -37,7 +37,7 @@ export function parseCommandLine(
   const names = [...settings.map(({ flag }) => flag), "config"];
   const alias: Record<string, string> = { c: "config", h: "help" };
   for (const { flag, short } of settings) if (short) alias[short] = flag;
-  const parsed = parseArgs([...args], {
+  const parsed = parseArgs(withNegatives(args), {
     string: names,
     boolean: ["help", "version"],
     collect: names,
@@ -46,6 +46,10 @@ export function parseCommandLine(
       throw unknownFlag(arg, [...names, "help", "version"]);
     },
   }) as { [flag: string]: unknown };
+  // Words behind a lone "--" are not looked at by `unknown`.
+  for (const word of parsed._ as readonly unknown[]) {
+    throw unknownFlag(String(word), []);
+  }
   if (parsed.help) return { kind: "help" };
   if (parsed.version) return { kind: "version" };
   const flags = new Map<string, SettingValue>();
@@ -55,6 +59,18 @@ export function parseCommandLine(
     flags.set(setting.key, readSetting(setting, found, `--${setting.flag}`));
   }
   return { kind: "run", file: once("config", parsed.config), flags };
+}
+
+/** A negative number behind a flag belongs to it, and is not a flag. */
+function withNegatives(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const flag = joined.at(-1);
+    if (/^-\d/.test(arg) && flag !== undefined && /^--[^=]+$/.test(flag)) {
+      joined[joined.length - 1] = `${flag}=${arg}`;
+    } else joined.push(arg);
+  }
+  return joined;
 }
 
 /** Values of the environment variables that are set. */

@@ -37,6 +37,16 @@ for (
     }));
 }
 
+Deno.test("server.ts names the permission that it lacks for its configuration file", () =>
+  inFolder(async (folder) => {
+    const file = `${folder}/router.yaml`;
+    await Deno.writeTextFile(file, "");
+    const deno = ["--allow-env", "--allow-net", "--no-prompt"];
+    const { code, stderr } = await runServer(["--config", file], { deno });
+    assertEquals(code, 77, stderr);
+    assert(stderr.includes(`--allow-read=${file}`), stderr);
+  }));
+
 Deno.test("server.ts tells its flags and its version", async () => {
   const help = await runServer(["--help"]);
   assertEquals(help.code, 0);

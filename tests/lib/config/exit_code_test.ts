@@ -9,6 +9,7 @@ Deno.test("exitCodeOf() tells wrong use, what may come, and what needs an operat
   assertEquals(exitCodeOf(error(Code.Unavailable)), 69);
   assertEquals(exitCodeOf(error(Code.FailedPrecondition)), 78);
   assertEquals(exitCodeOf(error(Code.DataLoss)), 78);
+  assertEquals(exitCodeOf(error(Code.PermissionDenied)), 77);
   assertEquals(exitCodeOf(error(Code.Internal)), 1);
   assertEquals(exitCodeOf(new StorageError("locked", "in use")), 78);
   assertEquals(exitCodeOf(new TypeError("a bug")), 1);

@@ -102,6 +102,10 @@ Deno.test("parseCommandLine() refuses what it does not know, with the nearest na
     'Cannot accept "start": this command takes flags only, each as --name value',
   );
   assertEquals(
+    refusal(() => flagsOf("--", "start")),
+    'Cannot accept "start": this command takes flags only, each as --name value',
+  );
+  assertEquals(
     refusal(() => flagsOf("--node-id", "1", "--node-id", "2")),
     'Cannot accept "--node-id": it is given more than once',
   );
@@ -112,6 +116,10 @@ Deno.test("a value that breaks its rule is refused by its place, the rule and th
     [
       () => flagsOf("--node-id", "0"),
       'Cannot accept "--node-id": must be an integer from 1 to 100, found "0"',
+    ],
+    [
+      () => flagsOf("--node-id", "-1"),
+      'Cannot accept "--node-id": must be an integer from 1 to 100, found "-1"',
     ],
     [
       () => flagsOf("--node-id", "1.5"),
