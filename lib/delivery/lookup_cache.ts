@@ -19,6 +19,7 @@ export class LookupCache {
   readonly #ttlMs: number;
   /** In the order of their last use. */
   readonly #entries: Map<string, Entry> = new Map();
+  #oldest: MapIterator<[string, Entry]> = this.#entries.entries();
   #bytes = 0;
 
   constructor(entriesMax: number, ttlMs: number) {
@@ -49,9 +50,22 @@ export class LookupCache {
     while (
       this.#entries.size > this.#entriesMax || this.#bytes > lookupCacheBytesMax
     ) {
-      const [oldest, entry] = this.#entries.entries().next().value!;
+      const [oldest, entry] = this.#nextOldest();
       this.#delete(oldest, entry);
     }
+  }
+
+  /**
+   * The oldest entry, which is to be deleted. One iterator goes on from one to the next: a new one would
+   * walk over the places of all that were deleted before.
+   */
+  #nextOldest(): [key: string, entry: Entry] {
+    let next = this.#oldest.next();
+    if (next.done) {
+      this.#oldest = this.#entries.entries();
+      next = this.#oldest.next();
+    }
+    return next.value!;
   }
 
   #put(key: string, entry: Entry): void {
