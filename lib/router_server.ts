@@ -69,7 +69,7 @@ export class RouterServer implements AsyncDisposable {
    * closes. Idempotent.
    */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closing ??= this.#close(true);
   }
 
   /** As `close()`. */
@@ -77,10 +77,10 @@ export class RouterServer implements AsyncDisposable {
     return this.close();
   }
 
-  async #close(): Promise<void> {
+  async #close(drains: boolean): Promise<void> {
     this.#stopping.abort();
     const running = await this.#starting?.catch(() => undefined);
-    await running?.stop();
+    await running?.stop(drains);
     this.#stopped.resolve();
   }
 
@@ -88,6 +88,7 @@ export class RouterServer implements AsyncDisposable {
     this.#stopped.reject(reason);
     // Whoever does not wait for `run` finds the reason in the log.
     this.#stopped.promise.catch(() => {});
-    void this.close();
+    // What still settled could not be committed: the sources have it.
+    this.#closing ??= this.#close(false);
   }
 }

@@ -92,9 +92,14 @@ export class RunningRouter {
     return this.#addresses!;
   }
 
-  /** Lets what is under way settle until the deadline, then stops. */
-  async stop(): Promise<void> {
+  /** Lets what is under way settle until the deadline, if it is to, then stops. */
+  async stop(drains = true): Promise<void> {
     this.#services?.drain();
+    if (drains) await this.#drain();
+    await this.#stopAll();
+  }
+
+  async #drain(): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(() => {
       log.warn("The router stops though not all is settled", {
@@ -105,7 +110,6 @@ export class RunningRouter {
     const left = this.#pulls?.leave();
     await Promise.race([Promise.all([this.#flow?.drain(), left]), late]);
     clearTimeout(timer);
-    await this.#stopAll();
   }
 
   async #start(
