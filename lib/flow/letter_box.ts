@@ -63,11 +63,10 @@ export class LetterBox {
 
   /** Record `i` of `load` is given up. */
   add(load: Load, i: number, failure: Failure, parts: LetterParts): void {
-    const { run, settings, counters } = this.#stage;
+    const { run, settings } = this.#stage;
     const nowMs = run.context.ports.clock.nowMs();
     const slot = load.slots[i]!;
     const replay = run.context.replays.get(slot);
-    counters.deadLettered++;
     if (replay !== undefined) replay.failure = failure;
     const { bytes, starts, ends } = load.view;
     const record = joined(bytes.subarray(starts[i], ends[i]), parts.more);
@@ -131,11 +130,12 @@ export class LetterBox {
   #kept(batch: readonly Waiting[]): void {
     this.#putting = false;
     if (this.#closed) return;
-    const { run } = this.#stage;
+    const { run, counters } = this.#stage;
     this.#letGo(batch);
     this.#waiting = this.#waiting.slice(batch.length);
     this.#failures = 0;
     this.#trouble = undefined;
+    counters.deadLettered += batch.length;
     run.context.counters.deadLettered += batch.length;
     for (const { slot } of batch) run.settle(slot);
     this.#put();

@@ -61,5 +61,7 @@ function widened(options: Options = {}): Options {
 }
 
 function widen(session: Http2Session): void {
+  // It may have ended in the turn that brought the event.
+  if (session.destroyed) return;
   session.setLocalWindowSize(connectionWindowBytes);
 }
