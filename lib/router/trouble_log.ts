@@ -1,7 +1,7 @@
 /** Says in the log when a stage begins to wait and why, and when it goes on: once each. */
 import type { Flow } from "../flow/flow.ts";
 import { troubleLogMs } from "../limits.ts";
-import { log } from "../log.ts";
+import { type Log, log } from "../log.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { textOf } from "./flow_activity.ts";
 
@@ -12,13 +12,19 @@ export type WatchedFlow = Pick<Flow, "pipelineIds" | "report">;
 export class TroubleLog {
   readonly #flow: WatchedFlow;
   readonly #scheduler: Scheduler;
+  readonly #log: Pick<Log, "info" | "warn">;
   /** What was said, by pipeline and stage. */
   #said: Map<string, string> = new Map();
   #cancel: () => void;
 
-  constructor(flow: WatchedFlow, scheduler: Scheduler) {
+  constructor(
+    flow: WatchedFlow,
+    scheduler: Scheduler,
+    to: Pick<Log, "info" | "warn"> = log,
+  ) {
     this.#flow = flow;
     this.#scheduler = scheduler;
+    this.#log = to;
     this.#cancel = this.#lookLater();
   }
 
@@ -43,12 +49,17 @@ export class TroubleLog {
         const reason = textOf(trouble);
         const before = this.#said.get(place);
         if (reason === "") {
-          if (before) log.info("A stage goes on", { pipeline, stage });
+          if (before) this.#log.info("A stage goes on", { pipeline, stage });
           continue;
         }
         waiting.set(place, reason);
         if (before === undefined) {
-          log.warn("A stage waits", { pipeline, stage, buffered, reason });
+          this.#log.warn("A stage waits", {
+            pipeline,
+            stage,
+            buffered,
+            reason,
+          });
         }
       }
     }

@@ -1,6 +1,7 @@
 /** What a cluster does under a steady load: rate, latency, what went to the disk, and CPU time. */
 import type { ClusterTarget, Request } from "./cluster_target.ts";
 import { Load, percentile } from "./load.ts";
+import { cpuMsOf } from "./process_usage.ts";
 
 /** One measurement. */
 export interface Steady {
@@ -23,7 +24,6 @@ export interface SteadyLoad {
 }
 
 /** Clock ticks in a second of /proc. */
-const ticksPerSecond = 100;
 const warmUpMs = 700;
 
 /** Measures once. */
@@ -39,11 +39,15 @@ export async function measureSteady(
   const running = load.run(clients, next);
   await sleep(warmUpMs);
   const before = await nodes.written(leader);
-  const cpuBefore = [leader, ...others].map((id) => cpuSeconds(nodes.pid(id)));
+  const cpuBefore = [leader, ...others].map((id) =>
+    cpuMsOf(nodes.pid(id)) / 1_000
+  );
   const from = performance.now();
   await sleep(seconds * 1_000);
   const to = performance.now();
-  const cpuAfter = [leader, ...others].map((id) => cpuSeconds(nodes.pid(id)));
+  const cpuAfter = [leader, ...others].map((id) =>
+    cpuMsOf(nodes.pid(id)) / 1_000
+  );
   const after = await nodes.written(leader);
   load.stop();
   await running;
@@ -61,14 +65,6 @@ export async function measureSteady(
       (after.commits - before.commits),
     cpu: cpuAfter.map((used, at) => (used - cpuBefore[at]!) / lasted),
   };
-}
-
-/** Seconds of CPU time that a process has used, all its threads together. */
-function cpuSeconds(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // The name before it is in brackets and may hold blanks.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
 function sleep(ms: number): Promise<void> {

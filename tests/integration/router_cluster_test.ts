@@ -15,6 +15,7 @@ import {
 import { serveSink } from "@conveyor/grpc/connector";
 import { RouterCluster } from "../fixtures/router_cluster.ts";
 import { line, numberOf, numbers } from "../fixtures/router_setup.ts";
+import { until } from "../fixtures/until.ts";
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
@@ -94,17 +95,14 @@ test("a node is taken in by --join, gets its vote, outlives a restart of all, an
 /** Waits until the next record to resume from is this one: offsets are committed now and then. */
 async function untilCommitted(url: string, next: bigint): Promise<void> {
   await using source = await SourceClient.connect(url, "numbers");
-  while ((await source.resumePositions()).get(0) !== next) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await until(async () => (await source.resumePositions()).get(0) === next);
 }
 
 /** Waits until a node has its vote; it is told by nobody, so it is asked for. */
 async function untilVoter(members: ClusterClient, id: bigint): Promise<void> {
-  for (;;) {
+  await until(async () => {
     const { nodes } = await members.listNodes();
     const node = nodes.find(({ nodeId }) => nodeId === id);
-    if (node?.suffrage === NodeSuffrage.Voter) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    return node?.suffrage === NodeSuffrage.Voter;
+  });
 }
