@@ -141,8 +141,10 @@ Deno.test("server.ts runs under the package's permission set", () =>
       `${folder}/deno.json`,
       JSON.stringify({ ...manifest, imports, links, exports: undefined }),
     );
+    // With the lock nothing is asked of a registry.
+    await Deno.copyFile("deno.lock", `${folder}/deno.lock`);
     await using server = new ServerProcess(loopback, {
-      deno: ["--no-prompt", "-P", "--no-lock", `--config=${folder}/deno.json`],
+      deno: ["--no-prompt", "-P", `--config=${folder}/deno.json`],
       cwd: folder,
     });
     await using admin = await AdminClient.connect(await server.url());
