@@ -2,8 +2,8 @@
  * Where everything of a node's store stands:
  *
  *     ["m", "id"]                 whose store it is, its format, how often it was opened
- *     ["m", "hs"]                 term, vote and commit, the bounds of the log, the live snapshot
- *     ["m", "new"]                only while a store is being set up
+ *     ["m", "hs"]                 term, vote and commit, the bounds of the log, the live snapshot;
+ *                                 empty while the store is being set up
  *     ["l", first]                a block: the entries from index `first` on, as many as fit a value
  *     ["l", first, part]          what does not fit the value of a single large entry, from part 1 on
  *     ["s", id]                   manifest of snapshot number `id`
@@ -14,7 +14,6 @@
  */
 export const identityKey: Deno.KvKey = ["m", "id"];
 export const stateKey: Deno.KvKey = ["m", "hs"];
-export const setUpKey: Deno.KvKey = ["m", "new"];
 export const logPrefix: Deno.KvKey = ["l"];
 export const snapshotPrefix: Deno.KvKey = ["s"];
 

@@ -10,14 +10,14 @@ import { encodeIdentity, resolveIdentity, storeFormat } from "./identity.ts";
 import { firstHardState, shelveFirst } from "./first_snapshot.ts";
 import { KvBatch } from "./kv_batch.ts";
 import { KvChunks } from "./kv_chunks.ts";
-import { identityKey, manifestKey, setUpKey, stateKey } from "./kv_keys.ts";
+import { identityKey, manifestKey, stateKey } from "./kv_keys.ts";
 import { KvLine } from "./kv_line.ts";
 import { KvLog } from "./kv_log.ts";
 import { KvStore } from "./kv_store.ts";
 import { LogMirror } from "./log_mirror.ts";
 import { encodeManifest } from "./manifest.ts";
-import { corrupt, recover, type Recovered } from "./recovery.ts";
-import { emptyState, encodeState } from "./state_record.ts";
+import { corrupt, recover, type Recovered, type Unset } from "./recovery.ts";
+import { emptyState, encodeState, setUpMark } from "./state_record.ts";
 import type { FirstSnapshot, NodeIdentity } from "./store.ts";
 
 /** How a store is opened. */
@@ -47,7 +47,7 @@ export async function openStore(
     if (seen > 0) {
       throw corrupt(place, `it is empty, but was opened ${seen} times`);
     }
-    await setUp(kv, identity, options.first, found.leftovers, scheduler);
+    await setUp(kv, identity, options.first, found, scheduler);
     found = await recover(kv, place, identity);
   }
   invariant(found.kind === "whole", "a store is not there that was set up");
@@ -59,22 +59,25 @@ export async function openStore(
   return await takeOver(kv, place, identity, found, scheduler);
 }
 
-/** Writes what a new store starts from. Until the last commit it counts as never set up. */
+/**
+ * Writes what a new store starts from. Until the last commit it counts as never set up; the first one
+ * ends whoever else is setting it up, before anything is deleted that the other might have written.
+ */
 async function setUp(
   kv: Kv,
   identity: NodeIdentity,
   first: FirstSnapshot | undefined,
-  leftovers: readonly Deno.KvKey[],
+  { stamp, leftovers }: Unset,
   scheduler: Scheduler,
 ): Promise<void> {
-  const line = new KvLine(kv, stateKey, null);
+  const line = new KvLine(kv, stateKey, stamp);
+  const mark = new KvBatch();
+  mark.set(stateKey, setUpMark);
+  await line.commit(mark);
   await deleteAll(line, leftovers);
   const batch = new KvBatch();
   let state = emptyState;
   if (first) {
-    const mark = new KvBatch();
-    mark.set(setUpKey, new Uint8Array(0));
-    await line.commit(mark);
     const chunks = new KvChunks(kv, line, scheduler, undefined);
     const id = chunks.next();
     const manifest = await shelveFirst(chunks, id, first);
@@ -87,7 +90,6 @@ async function setUp(
       snapshotId: id,
     };
     batch.set(manifestKey(id), encodeManifest(manifest));
-    batch.delete(setUpKey);
   }
   const format = storeFormat;
   batch.set(

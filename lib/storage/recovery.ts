@@ -10,12 +10,12 @@ import { messageOf } from "../errors.ts";
 import type { Entry } from "../raft/types.ts";
 import { checkOwner, decodeIdentity, type IdentityRecord } from "./identity.ts";
 import type { Kv, KvEntry } from "./kv.ts";
-import { identityKey, setUpKey, stateKey } from "./kv_keys.ts";
+import { identityKey, stateKey } from "./kv_keys.ts";
 import type { BlockPlace } from "./kv_log.ts";
 import { bytesOf, RecordError } from "./record.ts";
 import { LogRecovery } from "./recovery_log.ts";
 import { SnapshotRecovery } from "./recovery_snapshot.ts";
-import { decodeState, type StateRecord } from "./state_record.ts";
+import { decodeState, isSetUpMark, type StateRecord } from "./state_record.ts";
 import { StorageError } from "./storage_error.ts";
 import type { NodeIdentity, SnapshotManifest } from "./store.ts";
 
@@ -44,7 +44,9 @@ export interface RecoveredSnapshot {
 /** A store that was never set up whole. */
 export interface Unset {
   readonly kind: "new";
-  /** To be deleted before it is set up, in this order. */
+  /** Versionstamp of the mark of whoever began to set it up, if anybody did. */
+  readonly stamp: string | null;
+  /** To be deleted before it is set up. */
   readonly leftovers: readonly Deno.KvKey[];
 }
 
@@ -118,21 +120,23 @@ function take(
   }
 }
 
-/** The keys of a store that has no identity: none, or those that an interrupted set-up has left. */
+/** A store that has no identity: nothing is there, or what an interrupted set-up has left. */
 async function unset(kv: Kv): Promise<Unset> {
+  const { value, versionstamp: stamp } = await read(kv, stateKey);
   const leftovers: Deno.KvKey[] = [];
-  for await (const { key } of readAll(kv)) leftovers.push(key);
-  const mark = await read(kv, setUpKey);
-  if (leftovers.length > 0 && mark.versionstamp === null) {
+  for await (const { key } of readAll(kv)) {
+    if (!isStateKey(key)) leftovers.push(key);
+  }
+  const begun = stamp !== null && isSetUpMark(bytesOf(value));
+  if (!begun && (stamp !== null || leftovers.length > 0)) {
     throw new RecordError("has lost its identity");
   }
-  // The mark goes last: until then whatever else is there is known to be nothing.
-  leftovers.sort((one, other) => rank(one) - rank(other));
-  return { kind: "new", leftovers };
+  return { kind: "new", stamp, leftovers };
 }
 
-function rank(key: Deno.KvKey): number {
-  return key[0] === setUpKey[0] ? 1 : 0;
+function isStateKey(key: Deno.KvKey): boolean {
+  return key.length === stateKey.length &&
+    key.every((part, at) => part === stateKey[at]);
 }
 
 async function read(kv: Kv, key: Deno.KvKey): Promise<KvEntry> {

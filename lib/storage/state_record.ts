@@ -33,6 +33,13 @@ export const emptyState: StateRecord = {
   snapshotId: 0,
 };
 
+/** What stands in its place while a store is being set up: until then all that is there is nothing. */
+export const setUpMark: Uint8Array = new Uint8Array(0);
+
+export function isSetUpMark(value: Uint8Array): boolean {
+  return value.length === 0;
+}
+
 export function encodeState(state: StateRecord): Uint8Array {
   return seal(
     openRecord(recordKind.hardState)

@@ -233,3 +233,53 @@ Deno.test("openStore() keeps what a commit that is under way elsewhere will rest
     assertEquals(again.view.lastIndex(), 2);
   });
 });
+
+Deno.test("openStore() of a new file by two owners at once: one has it whole, and the other is fenced off", async () => {
+  const holding = (...chunks: Uint8Array[]) => ({
+    identity,
+    first: { confState: confOf(1), chunks },
+  });
+  /** One stops before its commit `turn` until the other is at its commit `other`, and ends meanwhile. */
+  const race = async (turn: number, other: number): Promise<void> => {
+    await inDirectory(async (directory) => {
+      const openKv = () => Deno.openKv(`${directory}/raft.kv`);
+      using first = await openKv();
+      using second = await openKv();
+      // What a set-up that was interrupted has left, both of them find.
+      const broken = new KvDouble(first);
+      broken.commitsMax = 3;
+      await assertRejects(() => openStore(broken, holding(fill(9), fill(9))));
+
+      const [one, two] = [new KvDouble(first), new KvDouble(second)];
+      const held = Promise.withResolvers<void>();
+      const free = Promise.withResolvers<void>();
+      one.beforeCommit = async (number) => {
+        if (number !== turn) return;
+        held.resolve();
+        await free.promise;
+      };
+      const opening = openStore(one, holding(fill(8), fill(8), fill(8)));
+      const settled = opening.catch(() => {});
+      await held.promise;
+      two.beforeCommit = async (number) => {
+        if (number !== other) return;
+        free.resolve();
+        await settled;
+      };
+      const opened = await Promise.allSettled([
+        openStore(two, holding(fill(7), fill(7))).finally(free.resolve),
+        opening,
+      ]);
+      const faults = opened.flatMap((end) =>
+        end.status === "rejected" ? [end.reason.fault] : []
+      );
+      assertEquals(faults, ["fenced"], `${turn}, ${other}`);
+      await using again = await openStore(one, { identity });
+      assertEquals(again.view.snapshot()?.index, 1);
+    });
+  };
+  // The mark, what is deleted, three chunks, what makes them the store, and its first owner's commit.
+  for (let turn = 1; turn <= 7; turn++) {
+    for (let other = 1; other <= 6; other++) await race(turn, other);
+  }
+});
