@@ -39,10 +39,9 @@ export class Members {
     for (const { type, nodeId } of asV2(change).changes) {
       const member = this.#members.get(nodeId);
       if (member?.removed) {
-        return invalidArgument(
-          "node_id",
-          "must be an id that no former member had",
-          nodeId,
+        return new ConveyorError(
+          Code.AlreadyExists,
+          `Cannot take in node ${nodeId}: a node of that id was removed, and ids are never used again`,
         );
       }
       if (member !== undefined) continue;

@@ -234,6 +234,13 @@ export class ClusterHandler implements ClusterHandlers {
     const { commit, peers, voters } = this.#metadata.status();
     if (voters.includes(id)) return;
     const match = peers.find((peer) => peer.id === id)?.match ?? 0;
+    // With the vote of one that is not there the cluster could lose its majority.
+    if (match === 0) {
+      throw new ConveyorError(
+        Code.FailedPrecondition,
+        `Cannot promote node ${id}: it has not answered yet`,
+      );
+    }
     if (commit - match > promoteLagEntries) {
       throw new ConveyorError(
         Code.FailedPrecondition,

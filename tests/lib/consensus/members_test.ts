@@ -42,8 +42,7 @@ Deno.test("Members.apply() keeps the address of a removed node and gives its id 
     change({ type: "addNode", nodeId: 2 }),
     "http://new:1",
   );
-  assertEquals(refusal?.code, Code.InvalidArgument);
-  assertEquals(refusal?.details[0]?.field, "node_id");
+  assertEquals(refusal?.code, Code.AlreadyExists);
 });
 
 Deno.test("Members.refusal() names what is missing", () => {

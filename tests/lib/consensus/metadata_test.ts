@@ -217,7 +217,7 @@ Deno.test("changeMembership() takes a node in as a learner, then a voter, and ou
       ),
     ConveyorError,
   );
-  assertEquals(error.code, Code.InvalidArgument);
+  assertEquals(error.code, Code.AlreadyExists);
 });
 
 Deno.test("close() of the leader hands the lead over before it stops", async () => {

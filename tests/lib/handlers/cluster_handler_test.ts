@@ -113,6 +113,14 @@ Deno.test("renewLeases() is the leader's, and bounded", async () => {
   );
 });
 
+/** Waits until the leader has heard from that node. */
+async function untilHeard(leader: StateNode, id: number): Promise<void> {
+  await until(() => {
+    const { peers } = leader.replicated.metadata.status();
+    return peers.some((peer) => peer.id === id && peer.match > 0);
+  });
+}
+
 Deno.test("addNode(), promoteLearner() and removeNode() change the members, and bear to be repeated", async () => {
   await using cluster = await StateCluster.start(1);
   const { calls } = cluster.node(1);
@@ -125,8 +133,7 @@ Deno.test("addNode(), promoteLearner() and removeNode() change the members, and 
     ]);
   }
   await cluster.boot(4);
-  const joined = cluster.node(4).replicated.metadata;
-  await until(() => joined.appliedIndex > 0 && joined.role.lead === 1);
+  await untilHeard(cluster.node(1), 4);
   for (let time = 0; time < 2; time++) {
     await calls.unary(methods.promoteLearner, { nodeId: 4n });
     assertEquals((await members(cluster.node(1)))[1], [4n, NodeSuffrage.Voter]);
@@ -137,7 +144,7 @@ Deno.test("addNode(), promoteLearner() and removeNode() change the members, and 
   }
   const again = await rejection(
     calls.unary(methods.addNode, node),
-    Code.InvalidArgument,
+    Code.AlreadyExists,
   );
   assert(again.message.includes("4"), again.message);
 });
@@ -147,8 +154,24 @@ Deno.test("addNode() of a learner as a voter promotes it", async () => {
   const { calls } = cluster.node(1);
   const node = { nodeId: 4n, address: "http://node-4:1" };
   await calls.unary(methods.addNode, { ...node, learner: true });
+  await cluster.boot(4);
+  await untilHeard(cluster.node(1), 4);
   const { message } = await calls.unary(methods.addNode, node);
   assertEquals(message.nodes[1]?.suffrage, NodeSuffrage.Voter);
+});
+
+Deno.test("promoteLearner() gives no vote to a node that was never heard of, however short the log", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls } = cluster.node(1);
+  const node = { nodeId: 4n, address: "http://node-4:1" };
+  await calls.unary(methods.addNode, { ...node, learner: true });
+  const refused = await rejection(
+    calls.unary(methods.promoteLearner, { nodeId: 4n }),
+    Code.FailedPrecondition,
+  );
+  assert(refused.message.includes("has not answered"), refused.message);
+  // A vote of one that is not there would have taken the majority away.
+  await calls.unary(methods.removeNode, { nodeId: 4n });
 });
 
 Deno.test("membership calls name what is wrong with them", async () => {

@@ -34,8 +34,7 @@ async function member(node: StateNode, serviceId: string) {
   const heart = new Heart(node);
   return {
     heart,
-    beat: async () =>
-      (await heart.beat({ serviceId, registrationId })).commands,
+    beat: async () => (await heart.say({ serviceId, registrationId })).commands,
   };
 }
 
@@ -63,8 +62,8 @@ Deno.test("joinGroup() shares the partitions out, and members hear of it: revoca
     assign(generation, kept),
   ]);
   assertEquals(await b.beat(), [assign(generation, given)]);
-  await a.heart.stop();
-  await b.heart.stop();
+  await a.heart.end();
+  await b.heart.end();
 });
 
 Deno.test("leaveGroup() hands the partitions to those who stay", async () => {
@@ -85,8 +84,8 @@ Deno.test("leaveGroup() hands the partitions to those who stay", async () => {
   assertEquals((await a.beat())[0]?.assign?.partitions, all);
   const error = await rejection(leave("b"), Code.NotFound);
   assert(error.message.includes('"b"'), error.message);
-  await a.heart.stop();
-  await b.heart.stop();
+  await a.heart.end();
+  await b.heart.end();
 });
 
 Deno.test("leaveGroup() with grace answers when nothing is under way to the service", async () => {
@@ -127,8 +126,8 @@ Deno.test("a member whose lease ends loses its partitions to the others", async 
   await until(() => !node.replicated.state.services.get("b")?.expired);
   const [assigned] = await b.beat();
   assertEquals(assigned?.assign?.partitions.length, groupPartitions / 2);
-  await a.heart.stop();
-  await b.heart.stop();
+  await a.heart.end();
+  await b.heart.end();
 });
 
 Deno.test("joinGroup() takes the parallelism of the stage that the group serves", async () => {

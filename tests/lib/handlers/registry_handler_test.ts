@@ -141,15 +141,15 @@ Deno.test("heartbeat() acknowledges the present registration, and none that was 
   const node = cluster.node(1);
   const { registrationId: old } = await register(node, "a");
   const heart = new Heart(node);
-  const first = await heart.beat({ serviceId: "a", registrationId: old });
+  const first = await heart.say({ serviceId: "a", registrationId: old });
   assertEquals(first.acknowledged, true);
   assertEquals(first.nextHeartbeatDeadline, { seconds: 3n, nanos: 0 });
   const { registrationId } = await register(node, "a");
-  const late = await heart.beat({ serviceId: "a", registrationId: old });
+  const late = await heart.say({ serviceId: "a", registrationId: old });
   assertEquals(late.acknowledged, false);
-  assert((await heart.beat({ serviceId: "a", registrationId })).acknowledged);
-  assert(!(await heart.beat({ serviceId: "b", registrationId })).acknowledged);
-  await heart.stop();
+  assert((await heart.say({ serviceId: "a", registrationId })).acknowledged);
+  assert(!(await heart.say({ serviceId: "b", registrationId })).acknowledged);
+  await heart.end();
 });
 
 Deno.test("heartbeat() makes a command of a health that is new, and of no other", async () => {
@@ -162,7 +162,7 @@ Deno.test("heartbeat() makes a command of a health that is new, and of no other"
     health: MessageInit<HeartbeatRequest>["health"],
   ): Promise<number> => {
     const before = metadata.status().commit;
-    await heart.beat({ serviceId: "a", registrationId, health });
+    await heart.say({ serviceId: "a", registrationId, health });
     return metadata.status().commit - before;
   };
   const part = { name: "p", status: HealthStatus.Healthy, message: "" };
@@ -178,7 +178,7 @@ Deno.test("heartbeat() makes a command of a health that is new, and of no other"
   assertEquals(await entries({ ...degraded, message: "why" }), 1);
   assertEquals(state.services.get("a")?.health.message, "why");
   assertEquals(await entries(undefined), 0);
-  await heart.stop();
+  await heart.end();
 });
 
 Deno.test("heartbeat() of many services over one stream asks the leader once, and answers in order", async () => {
@@ -224,7 +224,7 @@ Deno.test("deregister() with grace gives a service nothing new, and waits for wh
   const { registrationId } = await register(node, "a");
   const heart = new Heart(node);
   const beat = { serviceId: "a", registrationId };
-  assertEquals((await heart.beat(beat)).commands, []);
+  assertEquals((await heart.say(beat)).commands, []);
   node.activity.set("a", 5);
   const metadata = { [requestIdKey]: new Uint8Array(16).fill(1) };
   const drainTimeout = { seconds: 60n, nanos: 0 };
@@ -236,8 +236,8 @@ Deno.test("deregister() with grace gives a service nothing new, and waits for wh
     );
   const leaving = leave();
   await until(() => node.replicated.state.services.get("a")?.draining);
-  assert((await heart.beat(beat)).commands[0]?.drain);
-  assertEquals((await heart.beat(beat)).commands, []);
+  assert((await heart.say(beat)).commands[0]?.drain);
+  assertEquals((await heart.say(beat)).commands, []);
   const { message } = await node.calls.unary(methods.getServiceEndpoints, {
     serviceName: "a",
   });
@@ -245,10 +245,10 @@ Deno.test("deregister() with grace gives a service nothing new, and waits for wh
   node.activity.set("a", 0);
   assertEquals((await leaving).message.pendingRecords, 0n);
   assertEquals(await listed(node), []);
-  assertEquals((await heart.beat(beat)).acknowledged, false);
+  assertEquals((await heart.say(beat)).acknowledged, false);
   // Repeated under its id it says the same.
   assertEquals((await leave()).message.success, true);
-  await heart.stop();
+  await heart.end();
 });
 
 Deno.test("deregister() with grace ends after its time, and tells what was left", async () => {
@@ -291,7 +291,7 @@ Deno.test("getServiceEndpoints() tells where the healthy instances of a name are
   assertEquals(await endpoints(), [["enrich-1", 3], ["enrich-2", 1]]);
   const heart = new Heart(node);
   const health = { status: HealthStatus.Unhealthy };
-  await heart.beat({ serviceId: "enrich-2", registrationId, health });
+  await heart.say({ serviceId: "enrich-2", registrationId, health });
   assertEquals(await endpoints(), [["enrich-1", 3]]);
-  await heart.stop();
+  await heart.end();
 });

@@ -23,7 +23,7 @@ Deno.test("watchServices() tells the present services, then each change in order
   await register(node, "a", { endpoint: { host: "h", port: 1 } });
   const heart = new Heart(leader);
   const health = { status: HealthStatus.Unhealthy };
-  await heart.beat({ serviceId: "c", registrationId, health });
+  await heart.say({ serviceId: "c", registrationId, health });
   await leader.calls.unary(methods.deregister, {
     serviceId: "c",
     registrationId,
@@ -33,7 +33,7 @@ Deno.test("watchServices() tells the present services, then each change in order
   assertEquals(eventType, EventType.Modified);
   assertEquals(service?.endpoint?.host, "h");
   assertEquals(await watch.told(2), ["HealthChanged c", "Removed c"]);
-  await heart.stop();
+  await heart.end();
 });
 
 /** What is there by what a watcher is told, once it hears of "z-last". */
