@@ -8,9 +8,9 @@
  *
  * @module
  */
-import { type Command, hostOf, runCommand } from "./lib/config/command.ts";
-import type { Needs } from "./lib/config/permissions.ts";
+import { type Command, runCommand } from "./lib/config/command.ts";
 import {
+  routerNeeds,
   serverSettings,
   toRouterOptions,
 } from "./lib/config/server_settings.ts";
@@ -21,7 +21,7 @@ const command: Command<RouterServerOptions> = {
   usage: "server.ts [flags]",
   settings: serverSettings,
   optionsOf: toRouterOptions,
-  needsOf,
+  needsOf: routerNeeds,
   make: async (options) => {
     const { RouterServer } = await import("./lib/router_server.ts");
     const router = new RouterServer(options);
@@ -35,22 +35,5 @@ const command: Command<RouterServerOptions> = {
     };
   },
 };
-
-/** What a router with these options touches by itself; the services that it calls come on top. */
-function needsOf(
-  { grpcAddr, raftAddr, httpAddr, peers, join, advertiseAddr, dataDir }:
-    RouterServerOptions,
-): Needs {
-  const others = [...Object.values(peers ?? {}), ...join ?? []];
-  const isReachable = others.length > 0 || advertiseAddr !== undefined;
-  const addresses = [grpcAddr, httpAddr, ...isReachable ? [raftAddr] : []]
-    .filter((address) => address !== undefined && address !== "");
-  const directory = [dataDir ?? "./data"];
-  return {
-    net: [...addresses as string[], ...others.map(hostOf)],
-    read: directory,
-    write: directory,
-  };
-}
 
 if (import.meta.main) Deno.exit(await runCommand(command, Deno.args));

@@ -5,6 +5,8 @@
 
 /** Largest message sent or received; a larger one is ResourceExhausted. */
 export const messageBytesMax = 64 * 1024 * 1024;
+/** The least that a router may be given: a checkpoint, and a frame between nodes, have to pass. */
+export const routerMessageBytesMin = 2 * 1024 * 1024;
 /** Bytes of a stream handed to the socket and not yet taken by it; the writer waits above this. */
 export const streamUnsentBytesMax = 256 * 1024;
 /** Bytes of a stream read before they are asked for, and messages; one message is always read. */

@@ -14,15 +14,21 @@ import {
 import { configureLog, log, type LogFields } from "../log.ts";
 import { exitCodeOf, exitCodes } from "./exit_code.ts";
 import { helpText } from "./help_text.ts";
+import { Configuration } from "./configuration.ts";
 import {
+  configVariable,
+  environmentNames,
+  misspeltVariables,
+} from "./environment.ts";
+import { given } from "./given.ts";
+import {
+  joinNeeds,
   missingPermissions,
   type Needs,
   processPermits,
 } from "./permissions.ts";
 import {
   type CommandLine,
-  type ConfigValues,
-  mergeConfig,
   parseCommandLine,
   readConfigFile,
   readEnvironment,
@@ -47,11 +53,11 @@ export interface Command<Options> {
   readonly settings: readonly Setting[];
   /** The options that these values mean. */
   readonly optionsOf: (
-    values: ConfigValues,
-    readText: (path: string) => Promise<string>,
+    config: Configuration,
+    read: (key: string) => Promise<string>,
   ) => Options | Promise<Options>;
-  /** What it touches by itself. */
-  readonly needsOf: (options: Options) => Needs;
+  /** What it touches by itself, beside the files that settings name. */
+  readonly needsOf: (config: Configuration) => Needs;
   /** Loads and makes what serves: only when all else is well, as parts of it read the environment. */
   readonly make: (options: Options) => Promise<Served>;
 }
@@ -61,8 +67,8 @@ export async function runCommand<Options>(
   command: Command<Options>,
   args: readonly string[],
 ): Promise<number> {
-  const { name, usage, settings, optionsOf, needsOf, make } = command;
-  let served: Served;
+  const { name, usage, settings, optionsOf, make } = command;
+  let config: Configuration | undefined;
   try {
     const line = parseCommandLine(settings, args);
     if (line.kind === "help") {
@@ -73,22 +79,46 @@ export async function runCommand<Options>(
       write(`${manifest.name} ${manifest.version}\n`);
       return 0;
     }
-    const values = await configured(settings, line);
-    configureLog({
-      level: values.get("log.level") as "INFO",
-      format: values.get("log.format") as "text",
-    });
-    const options = await optionsOf(values, readText);
-    const missing = missingPermissions(name, needsOf(options), processPermits);
+    config = await configured(settings, line);
+    configureLog(given({
+      level: config.text("log.level") as "INFO" | undefined,
+      format: config.text("log.format") as "text" | undefined,
+    }));
+    warnOfMisspelt(settings);
+    const missing = notPermitted(command, config);
     if (missing !== undefined) {
       writeError(missing);
       return exitCodes.noPermission;
     }
-    served = await make(options);
+    const read = readerOf(config);
+    const served = await make(await optionsOf(config, read));
+    return await serve(name, served);
   } catch (error) {
-    return failed(error);
+    return failed(config?.inOperatorsWords(error) ?? error);
   }
-  return await serve(name, served);
+}
+
+/** What the process is not permitted, in a sentence. */
+function notPermitted<Options>(
+  { name, settings, needsOf }: Command<Options>,
+  config: Configuration,
+): string | undefined {
+  const files = config.fileKeys.map((key) => config.text(key)!);
+  return missingPermissions(
+    name,
+    joinNeeds(needsOf(config), { read: files }),
+    environmentNames(settings),
+    processPermits,
+  );
+}
+
+/** Says which variables do nothing because of how they are written; where their names may be listed. */
+function warnOfMisspelt(settings: readonly Setting[]): void {
+  if (Deno.permissions.querySync({ name: "env" }).state !== "granted") return;
+  const set = Object.keys(Deno.env.toObject());
+  for (const [name, meant] of misspeltVariables(settings, set)) {
+    log.warn("Nobody reads a variable of the environment", { name, meant });
+  }
 }
 
 async function serve(name: string, served: Served): Promise<number> {
@@ -104,8 +134,6 @@ async function serve(name: string, served: Served): Promise<number> {
     log.info(`The ${name} is ready`, fields);
     await served.run();
     return 0;
-  } catch (error) {
-    return failed(error);
   } finally {
     await served.close();
     for (const signal of endSignals) {
@@ -114,23 +142,25 @@ async function serve(name: string, served: Served): Promise<number> {
   }
 }
 
-/** The host and port in an address that may be a URL. */
-export function hostOf(address: string): string {
-  return address.replace(/^https?:\/\//, "");
-}
-
 /** Values of all sources; the file is the one that a flag or CONVEYOR_CONFIG names. */
 async function configured(
   settings: readonly Setting[],
   { file, flags }: Extract<CommandLine, { kind: "run" }>,
-): Promise<ConfigValues> {
+): Promise<Configuration> {
   const environment = readEnvironment(settings, variable);
-  const path = file ?? variable("CONVEYOR_CONFIG");
-  const sources = [flags, environment];
-  if (path !== undefined) {
-    sources.push(readConfigFile(settings, path, await readText(path)));
+  const named = file ?? variable(configVariable);
+  if (named === undefined) {
+    return new Configuration(settings, [flags, environment]);
   }
-  return mergeConfig(settings, sources);
+  const place = file === undefined ? configVariable : "--config";
+  const text = await readText(named, place);
+  const values = readConfigFile(settings, named, text);
+  return new Configuration(settings, [flags, environment, values]);
+}
+
+/** Reads the file that the setting of a key names. */
+function readerOf(config: Configuration): (key: string) => Promise<string> {
+  return (key) => readText(config.text(key) ?? "", config.placeOf(key));
 }
 
 /** A variable of the environment; one that may not be read is not set. */
@@ -143,25 +173,29 @@ function variable(name: string): string | undefined {
   }
 }
 
-/** The text of a file that the operator named. */
-async function readText(path: string): Promise<string> {
+/** The text of a file that the operator named at this place. */
+async function readText(path: string, place: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) {
       throw new ConveyorError(
         Code.PermissionDenied,
-        `Cannot read ${
-          quote(path)
-        }: not permitted; start with --allow-read=${path}`,
+        `Cannot read ${quote(path)}, which is "${place}": not permitted; ` +
+          `add --allow-read=${path}, and then what the file asks for`,
       );
     }
     throw invalidArgument(
-      "file",
-      `must be one that can be read (${messageOf(error)})`,
+      place,
+      `must name a file that can be read (${reasonOf(error)})`,
       path,
     );
   }
+}
+
+/** Why a file cannot be read; Deno's own words end with the call that failed. */
+function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/ \(os error \d+\).*$/, "");
 }
 
 function failed(error: unknown): number {

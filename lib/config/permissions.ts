@@ -3,9 +3,9 @@
  * not would end the process somewhere deep inside, with a trace instead of a sentence.
  */
 
-/** What it touches. Addresses are `host:port`. */
+/** What it touches. */
 export interface Needs {
-  /** Where it listens, and whom it dials by itself. */
+  /** Where it listens, and whom it dials by itself: `host:port`, `host`, `unix:/path`. */
   readonly net: readonly string[];
   readonly read: readonly string[];
   readonly write: readonly string[];
@@ -14,32 +14,18 @@ export interface Needs {
 /** Tells whether something is permitted; as Deno does. */
 export interface Permits {
   readonly query: (descriptor: Deno.PermissionDescriptor) => boolean;
-  /** Whether the variables of the environment may be read, or are ignored. */
-  readonly environment: () => boolean;
+  /** Whether these variables of the environment may be read, or are ignored. */
+  readonly environment: (names: readonly string[]) => boolean;
 }
-
-/** Names of the environment that a router, a sidecar and what they are made of read. */
-export const environmentNames: readonly string[] = [
-  "CONVEYOR_*",
-  "GRPC_*",
-  "DENO_KV_*",
-  "NO_COLOR",
-  "grpc_proxy",
-  "http_proxy",
-  "https_proxy",
-  "no_grpc_proxy",
-  "no_proxy",
-];
 
 /** The permits of this process. */
 export const processPermits: Permits = {
   query: (descriptor) =>
     Deno.permissions.querySync(descriptor).state === "granted",
-  environment: () => {
+  environment: (names) => {
     try {
       // Ignored variables are not set, and it is no error to ask for them.
-      Deno.env.get("GRPC_VERBOSITY");
-      Deno.env.get("CONVEYOR_CONFIG");
+      for (const name of names) Deno.env.get(name.replace("*", "X"));
       return true;
     } catch {
       return false;
@@ -47,10 +33,34 @@ export const processPermits: Permits = {
   },
 };
 
-/** One sentence that names the flags to add for the process called `name`; undefined when all is permitted. */
+/** What is needed to listen at an address, or to dial it. */
+export function needsOfAddress(address: string): Needs {
+  if (address.startsWith("unix:")) {
+    const path = [address.slice("unix:".length)];
+    return { net: [address], read: path, write: path };
+  }
+  const host = address.replace(/^https?:\/\//, "");
+  const [, name] = /^([^:[\]]*[^:[\]\d.][^:[\]]*)(?::\d+)?$/.exec(host) ?? [];
+  // To look a name up takes the permission for it alone, which is one for all of its ports.
+  return { net: [name ?? host], read: [], write: [] };
+}
+
+/** All of it, each thing once. */
+export function joinNeeds(...all: readonly Partial<Needs>[]): Needs {
+  const of = (kind: keyof Needs): readonly string[] => [
+    ...new Set(all.flatMap((needs) => needs[kind] ?? [])),
+  ];
+  return { net: of("net"), read: of("read"), write: of("write") };
+}
+
+/**
+ * One sentence that names the flags to add for the process called `name`, which also reads the variables
+ * `variables`; undefined when all is permitted.
+ */
 export function missingPermissions(
   name: string,
   needs: Needs,
+  variables: readonly string[],
   { query, environment }: Permits,
 ): string | undefined {
   const flags = [
@@ -66,7 +76,7 @@ export function missingPermissions(
       "write",
       needs.write.filter((path) => !query({ name: "write", path })),
     ),
-    ...environment() ? [] : flagFor("env", environmentNames),
+    ...environment(variables) ? [] : flagFor("env", variables),
   ];
   if (flags.length === 0) return undefined;
   return `Cannot start: the ${name} is not permitted what it needs; add ${
@@ -76,6 +86,6 @@ export function missingPermissions(
 
 function flagFor(name: string, values: readonly string[]): string[] {
   if (values.length === 0) return [];
-  const list = [...new Set(values)].join(",");
+  const list = values.join(",");
   return [`--allow-${name}=${/[*\s]/.test(list) ? `'${list}'` : list}`];
 }

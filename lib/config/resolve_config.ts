@@ -5,18 +5,11 @@
  */
 import { parseArgs } from "@std/cli";
 // YAML by the `yaml` package: YAML 1.2 in full, without dependencies, and aliases can be forbidden.
-import { parseDocument } from "yaml";
-import { Code, ConveyorError, messageOf } from "../errors.ts";
+import { type Document, parseAllDocuments } from "yaml";
+import { Code, ConveyorError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import {
-  readSetting,
-  type Setting,
-  type SettingValue,
-  variableOf,
-} from "./setting.ts";
-
-/** Values by the settings' keys. */
-export type ConfigValues = ReadonlyMap<string, SettingValue>;
+import type { PlacedValue, PlacedValues } from "./configuration.ts";
+import { readSetting, type Setting, variableOf } from "./setting.ts";
 
 /** What the command line asks for. */
 export type CommandLine =
@@ -26,7 +19,7 @@ export type CommandLine =
     readonly kind: "run";
     /** Configuration file that a flag names. */
     readonly file: string | undefined;
-    readonly flags: ConfigValues;
+    readonly flags: PlacedValues;
   };
 
 /** Reads the arguments of the command. An unknown or repeated flag is InvalidArgument. */
@@ -46,17 +39,21 @@ export function parseCommandLine(
       throw unknownFlag(arg, [...names, "help", "version"]);
     },
   }) as { [flag: string]: unknown };
+  for (const arg of args) {
+    const [, flag] = /^(--(?:help|version))=/.exec(arg) ?? [];
+    if (flag !== undefined) throw refuse(flag, "it takes no value");
+  }
   // Words behind a lone "--" are not looked at by `unknown`.
   for (const word of parsed._ as readonly unknown[]) {
     throw unknownFlag(String(word), []);
   }
   if (parsed.help) return { kind: "help" };
   if (parsed.version) return { kind: "version" };
-  const flags = new Map<string, SettingValue>();
+  const flags = new Map<string, PlacedValue>();
   for (const setting of settings) {
     const found = once(setting.flag, parsed[setting.flag]);
     if (found === undefined) continue;
-    flags.set(setting.key, readSetting(setting, found, `--${setting.flag}`));
+    flags.set(setting.key, placed(setting, found, `--${setting.flag}`));
   }
   return { kind: "run", file: once("config", parsed.config), flags };
 }
@@ -77,13 +74,13 @@ function withNegatives(args: readonly string[]): string[] {
 export function readEnvironment(
   settings: readonly Setting[],
   get: (variable: string) => string | undefined,
-): ConfigValues {
-  const values = new Map<string, SettingValue>();
+): PlacedValues {
+  const values = new Map<string, PlacedValue>();
   for (const setting of settings) {
     const variable = variableOf(setting);
     const found = get(variable);
     if (found === undefined) continue;
-    values.set(setting.key, readSetting(setting, found, variable));
+    values.set(setting.key, placed(setting, found, variable));
   }
   return values;
 }
@@ -93,10 +90,10 @@ export function readConfigFile(
   settings: readonly Setting[],
   file: string,
   text: string,
-): ConfigValues {
+): PlacedValues {
   const root = parseYaml(file, text) ?? {};
   const sections = new Set(settings.map(({ key }) => key.split(".")[0]!));
-  const values = new Map<string, SettingValue>();
+  const values = new Map<string, PlacedValue>();
   for (const [section, entries] of Object.entries(object(file, "", root))) {
     if (!sections.has(section)) throw unknownKey(file, section, sections);
     for (
@@ -109,34 +106,33 @@ export function readConfigFile(
       if (!setting) {
         throw unknownKey(file, key, settings.map(({ key }) => key));
       }
-      values.set(key, readSetting(setting, found, `${file}: ${key}`));
+      values.set(key, placed(setting, found, `${file}: ${key}`));
     }
   }
   return values;
 }
 
-/** Every setting's value: of the first of `sources` that has one, else its default. */
-export function mergeConfig(
-  settings: readonly Setting[],
-  sources: readonly ConfigValues[],
-): ConfigValues {
-  const values = new Map<string, SettingValue>();
-  for (const { key, fallback } of settings) {
-    const source = sources.find((source) => source.has(key));
-    const value = source?.get(key) ?? fallback;
-    if (value !== undefined) values.set(key, value);
-  }
-  return values;
+function placed(
+  setting: Setting,
+  found: unknown,
+  place: string,
+): PlacedValue {
+  return { value: readSetting(setting, found, place), place };
 }
 
 function parseYaml(file: string, text: string): unknown {
-  const document = parseDocument(text);
+  const [document, ...others] = parseAllDocuments(text) as Document.Parsed[];
+  if (document === undefined) return undefined;
+  if (others.length > 0) throw refuse(file, "it must be one YAML document");
   const [error] = document.errors;
-  if (error) throw badFile(file, error.message);
+  if (error) {
+    throw refuse(file, error.message.split("\n")[0]!.replace(/:$/, ""));
+  }
   try {
     return document.toJS({ maxAliasCount: 0 });
-  } catch (cause) {
-    throw badFile(file, messageOf(cause));
+  } catch {
+    // The one thing that is forbidden: an alias may stand for more than fits in memory.
+    throw refuse(file, 'aliases ("*name") are not taken');
   }
 }
 
@@ -148,7 +144,7 @@ function object(
   if (typeof found === "object" && found !== null && !Array.isArray(found)) {
     return found as Record<string, unknown>;
   }
-  throw badFile(file, `${key ? `"${key}"` : "it"} must be a mapping of names`);
+  throw refuse(file, `${key ? `"${key}"` : "it"} must be a mapping of names`);
 }
 
 function once(flag: string, found: unknown): string | undefined {
@@ -158,11 +154,11 @@ function once(flag: string, found: unknown): string | undefined {
 }
 
 function unknownFlag(arg: string, known: readonly string[]): ConveyorError {
-  const name = /^--?(?:no-)?([^=]*)/.exec(arg)?.[1];
-  if (name === undefined) {
+  const [, given, name] = /^(--?(?:no-)?([^=]*))/.exec(arg) ?? [];
+  if (given === undefined || name === undefined) {
     return refuse(arg, "this command takes flags only, each as --name value");
   }
-  return refuse(`--${name}`, `there is no such flag${hint(name, known, "--")}`);
+  return refuse(given, `there is no such flag${hint(name, known, "--")}`);
 }
 
 function unknownKey(
@@ -178,10 +174,6 @@ function hint(name: string, known: Iterable<string>, prefix = ""): string {
   return near === undefined
     ? "; --help lists all"
     : `; did you mean "${prefix}${near}"?`;
-}
-
-function badFile(file: string, reason: string): ConveyorError {
-  return refuse(file, reason.split("\n")[0]!);
 }
 
 function refuse(field: string, description: string): ConveyorError {

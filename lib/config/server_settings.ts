@@ -2,6 +2,12 @@
  * What an operator may set of a router, in one table: from it come the flags, the variables, the keys
  * of the file, and the help.
  */
+import {
+  httpListenForm,
+  listenForm,
+  routerForm,
+  type TextForm,
+} from "../address_forms.ts";
 import { invalidArgument } from "../errors.ts";
 import {
   bufferBytesMax,
@@ -10,18 +16,45 @@ import {
   electionTimeoutMs,
   heartbeatIntervalMs,
   messageBytesMax,
+  routerMessageBytesMin,
   sourceBytesMax,
   sourceRecordsMax,
+  timeoutMsMax,
 } from "../limits.ts";
 import type { RouterServerOptions } from "../router/router_options.ts";
+import type { ServerTlsOptions } from "../rpc/server_options.ts";
+import type { Configuration } from "./configuration.ts";
+import { given } from "./given.ts";
 import { logSettings } from "./log_settings.ts";
-import type { ConfigValues } from "./resolve_config.ts";
+import { joinNeeds, type Needs, needsOfAddress } from "./permissions.ts";
 import type { Setting, SettingRule } from "./setting.ts";
 
 const text: SettingRule = { kind: "text" };
+const file: SettingRule = { kind: "file" };
+const members: TextForm = {
+  rule: 'must be "id=host:port", an id from 1 up,',
+  fits: (part) => {
+    const form = member.exec(part);
+    return form !== null && Number.isSafeInteger(Number(form[1])) &&
+      routerForm.fits(form[2]!);
+  },
+};
+const member = /^([1-9]\d*)=(.+)$/;
+const httpListen: TextForm = {
+  rule: `${httpListenForm.rule}, or off`,
+  fits: (address) => address === "off" || httpListenForm.fits(address),
+};
 
-function integer(min: number, max = Number.MAX_SAFE_INTEGER): SettingRule {
-  return { kind: "integer", min, max };
+function integer(
+  min: number,
+  max: number,
+  unit?: "bytes" | "ms" | "records",
+): SettingRule {
+  return { kind: "integer", min, max, ...unit ? { unit } : {} };
+}
+
+function count(max: number, unit: "bytes" | "records"): SettingRule {
+  return integer(1, max, unit);
 }
 
 /** Every setting of server.ts. */
@@ -29,7 +62,8 @@ export const serverSettings: readonly Setting[] = [
   {
     key: "cluster.node_id",
     flag: "node-id",
-    rule: integer(1),
+    option: "nodeId",
+    rule: integer(1, Number.MAX_SAFE_INTEGER),
     fallback: 1,
     help: "number of this node in its cluster, never used again once removed",
   },
@@ -37,45 +71,52 @@ export const serverSettings: readonly Setting[] = [
     key: "grpc.listen_addr",
     flag: "listen-addr",
     short: "l",
-    rule: text,
+    option: "grpcAddr",
+    rule: { kind: "text", form: listenForm },
     fallback: "0.0.0.0:50051",
     help: "where sources, services and operators connect",
   },
   {
     key: "cluster.raft_addr",
     flag: "raft-addr",
-    rule: text,
+    option: "raftAddr",
+    rule: { kind: "text", form: listenForm },
     fallback: "0.0.0.0:50052",
     help: "where the other nodes connect",
   },
   {
     key: "metrics.http_addr",
     flag: "http-addr",
-    rule: text,
+    option: "httpAddr",
+    rule: { kind: "text", form: httpListen },
     fallback: "0.0.0.0:9464",
     help: "where metrics and health are served by HTTP, or off",
   },
   {
     key: "cluster.peers",
     flag: "peers",
-    rule: { kind: "list" },
+    option: "peers",
+    rule: { kind: "list", form: members },
     help: "first members as id=host:port, this node among them",
   },
   {
     key: "cluster.join",
     flag: "join",
-    rule: { kind: "list" },
+    option: "join",
+    rule: { kind: "list", form: routerForm },
     help: "routers of a cluster that is to take this node in",
   },
   {
     key: "cluster.advertise_addr",
     flag: "advertise-addr",
-    rule: text,
+    option: "advertiseAddr",
+    rule: { kind: "text", form: routerForm },
     help: "where the other nodes reach this one (default: its peers entry)",
   },
   {
     key: "cluster.data_dir",
     flag: "data-dir",
+    option: "dataDir",
     rule: text,
     fallback: "./data",
     help: "where metadata and dead letters are kept",
@@ -83,158 +124,181 @@ export const serverSettings: readonly Setting[] = [
   {
     key: "cluster.heartbeat_interval_ms",
     flag: "heartbeat-interval-ms",
-    rule: integer(5, 60_000),
+    option: "heartbeatIntervalMs",
+    rule: integer(5, 60_000, "ms"),
     fallback: heartbeatIntervalMs,
     help: "pause between two heartbeats of the leader",
   },
   {
     key: "cluster.election_timeout_ms",
     flag: "election-timeout-ms",
-    rule: integer(10, 600_000),
+    option: "electionTimeoutMs",
+    rule: integer(10, 600_000, "ms"),
     fallback: electionTimeoutMs,
     help: "time without a leader before a node runs for it",
   },
   {
     key: "buffer.source_records",
     flag: "buffer-source-records",
-    rule: integer(1, 10_000_000),
+    option: "sourceRecordsMax",
+    rule: count(2 ** 30, "records"),
     fallback: sourceRecordsMax,
     help: "records of one source that the node holds",
   },
   {
     key: "buffer.total_records",
     flag: "buffer-total-records",
-    rule: integer(1, 100_000_000),
+    option: "bufferRecordsMax",
+    rule: count(2 ** 30, "records"),
     fallback: bufferRecordsMax,
     help: "records of all sources that the node holds",
   },
   {
     key: "buffer.total_bytes",
     flag: "buffer-total-bytes",
-    rule: integer(1),
+    option: "bufferBytesMax",
+    rule: count(Number.MAX_SAFE_INTEGER, "bytes"),
     fallback: bufferBytesMax,
     help: "bytes that they take",
   },
   {
     key: "buffer.source_bytes",
     flag: "buffer-source-bytes",
-    rule: integer(1),
+    option: "sourceBytesMax",
+    rule: count(Number.MAX_SAFE_INTEGER, "bytes"),
     fallback: sourceBytesMax,
     help: "bytes of one source that the node holds",
   },
   {
     key: "grpc.max_message_bytes",
     flag: "max-message-bytes",
-    rule: integer(1, 2 ** 31 - 1),
+    option: "messageBytesMax",
+    rule: integer(routerMessageBytesMin, 2 ** 31 - 1, "bytes"),
     fallback: messageBytesMax,
     help: "largest message received or sent",
   },
   {
     key: "grpc.tls_cert",
     flag: "tls-cert",
-    rule: text,
+    option: "tls.cert",
+    rule: file,
     help: "file with the certificate chain (PEM); with it connections are TLS",
   },
   {
     key: "grpc.tls_key",
     flag: "tls-key",
-    rule: text,
+    option: "tls.key",
+    rule: file,
     help: "file with its private key (PEM)",
   },
   {
     key: "grpc.tls_client_ca",
     flag: "tls-client-ca",
-    rule: text,
+    option: "tls.clientCa",
+    rule: file,
     help: "file with the authorities that client certificates must be of (PEM)",
   },
   {
     key: "grpc.drain_timeout_ms",
     flag: "drain-timeout-ms",
-    rule: integer(1, 2 ** 31 - 1),
+    option: "settings.drainTimeoutMs",
+    rule: integer(1, timeoutMsMax, "ms"),
     fallback: drainTimeoutMs,
     help: "time that records under way get to settle when the router ends",
   },
   ...logSettings,
 ];
 
-/** The options of a router with these values. `read` gives the text of a file. */
+/** The options of a router with these values. `read` gives the text of the file that a setting names. */
 export async function toRouterOptions(
-  values: ConfigValues,
-  read: (path: string) => Promise<string>,
+  config: Configuration,
+  read: (key: string) => Promise<string>,
 ): Promise<RouterServerOptions> {
-  const number = (key: string): number => values.get(key) as number;
-  const string = (key: string): string => values.get(key) as string;
-  const httpAddr = string("metrics.http_addr");
-  const advertised = values.get("cluster.advertise_addr") as string | undefined;
-  return {
-    nodeId: number("cluster.node_id"),
-    grpcAddr: string("grpc.listen_addr"),
-    raftAddr: string("cluster.raft_addr"),
+  const httpAddr = config.text("metrics.http_addr");
+  return given({
+    nodeId: config.number("cluster.node_id"),
+    grpcAddr: config.text("grpc.listen_addr"),
+    raftAddr: config.text("cluster.raft_addr"),
     httpAddr: httpAddr === "off" ? "" : httpAddr,
-    peers: peersOf((values.get("cluster.peers") ?? []) as readonly string[]),
-    join: (values.get("cluster.join") ?? []) as readonly string[],
-    ...advertised === undefined ? {} : { advertiseAddr: advertised },
-    dataDir: string("cluster.data_dir"),
-    settings: {
-      consensus: {
-        heartbeatIntervalMs: number("cluster.heartbeat_interval_ms"),
-        electionTimeoutMs: number("cluster.election_timeout_ms"),
-      },
-      flow: {
-        sourceRecordsMax: number("buffer.source_records"),
-        sourceBytesMax: number("buffer.source_bytes"),
-        bufferRecordsMax: number("buffer.total_records"),
-        bufferBytesMax: number("buffer.total_bytes"),
-      },
-      grpc: {
-        messageBytesMax: number("grpc.max_message_bytes"),
-        ...await tlsOf(values, read),
-      },
-      drainTimeoutMs: number("grpc.drain_timeout_ms"),
-    },
-  };
+    peers: peersOf(config),
+    join: config.list("cluster.join"),
+    advertiseAddr: config.text("cluster.advertise_addr"),
+    dataDir: config.text("cluster.data_dir"),
+    settings: given({
+      consensus: given({
+        heartbeatIntervalMs: config.number("cluster.heartbeat_interval_ms"),
+        electionTimeoutMs: config.number("cluster.election_timeout_ms"),
+      }),
+      flow: given({
+        sourceRecordsMax: config.number("buffer.source_records"),
+        sourceBytesMax: config.number("buffer.source_bytes"),
+        bufferRecordsMax: config.number("buffer.total_records"),
+        bufferBytesMax: config.number("buffer.total_bytes"),
+      }),
+      grpc: given({
+        messageBytesMax: config.number("grpc.max_message_bytes"),
+        tls: await tlsOf(config, read),
+      }),
+      drainTimeoutMs: config.number("grpc.drain_timeout_ms"),
+    }),
+  });
 }
 
-function peersOf(parts: readonly string[]): { [nodeId: number]: string } {
+/** What a router touches by itself; the services that it calls come on top. */
+export function routerNeeds(config: Configuration): Needs {
+  const others = [
+    ...Object.values(peersOf(config)),
+    ...config.list("cluster.join"),
+  ];
+  const hasPeers = others.length > 0 ||
+    config.text("cluster.advertise_addr") !== undefined;
+  const addresses = [
+    config.textOrDefault("grpc.listen_addr"),
+    config.textOrDefault("metrics.http_addr"),
+    ...hasPeers ? [config.textOrDefault("cluster.raft_addr")] : [],
+    ...others,
+  ];
+  const directory = [config.textOrDefault("cluster.data_dir")];
+  return joinNeeds(
+    ...addresses.filter((address) => address !== "off").map(needsOfAddress),
+    { read: directory, write: directory },
+  );
+}
+
+function peersOf(config: Configuration): { [nodeId: number]: string } {
   const peers: { [nodeId: number]: string } = {};
-  for (const part of parts) {
-    const form = /^(\d+)=(.+)$/.exec(part);
-    if (!form || Number(form[1]) < 1) {
-      throw invalidArgument("--peers", 'must be "id=host:port" each', part);
+  for (const part of config.list("cluster.peers")) {
+    const [, id, address] = member.exec(part)!;
+    if (peers[Number(id)] !== undefined) {
+      const place = config.placeOf("cluster.peers");
+      throw invalidArgument(place, "must name each id once", part);
     }
-    const id = Number(form[1]);
-    if (peers[id] !== undefined) {
-      throw invalidArgument("--peers", "must name each id once", part);
-    }
-    peers[id] = form[2]!;
+    peers[Number(id)] = address!;
   }
   return peers;
 }
 
 async function tlsOf(
-  values: ConfigValues,
-  read: (path: string) => Promise<string>,
-): Promise<
-  { readonly tls?: { cert: string; key: string; clientCa?: string } }
-> {
-  const cert = values.get("grpc.tls_cert") as string | undefined;
-  const key = values.get("grpc.tls_key") as string | undefined;
-  const clientCa = values.get("grpc.tls_client_ca") as string | undefined;
-  if (cert === undefined && key === undefined && clientCa === undefined) {
-    return {};
-  }
-  if (cert === undefined || key === undefined) {
+  config: Configuration,
+  read: (key: string) => Promise<string>,
+): Promise<ServerTlsOptions | undefined> {
+  const keys = ["grpc.tls_cert", "grpc.tls_key", "grpc.tls_client_ca"];
+  const [cert, key, clientCa] = keys;
+  const used = keys.find((key) => config.text(key) !== undefined);
+  if (used === undefined) return undefined;
+  for (const needed of [cert!, key!]) {
+    if (config.text(needed) !== undefined) continue;
     throw invalidArgument(
-      cert === undefined ? "--tls-cert" : "--tls-key",
-      "must be given when TLS is used",
+      config.placeOf(needed),
+      `must be given with "${config.placeOf(used)}"`,
       undefined,
     );
   }
   return {
-    tls: {
-      cert: await read(cert),
-      key: await read(key),
-      ...(clientCa === undefined ? {} : { clientCa: await read(clientCa) }),
-    },
+    cert: await read(cert!),
+    key: await read(key!),
+    ...config.text(clientCa!) === undefined
+      ? {}
+      : { clientCa: await read(clientCa!) },
   };
 }

@@ -2,15 +2,24 @@
  * One thing that an operator may set, under its three names: a flag, an environment variable, and a
  * key of the configuration file. All three are read by the same rule.
  */
+import { formOption, type TextForm } from "../address_forms.ts";
 import { invalidArgument } from "../errors.ts";
 
 /** What may stand in a setting. */
 export type SettingRule =
-  | { readonly kind: "text" }
+  | { readonly kind: "text"; readonly form?: TextForm }
+  /** The path of a file that is read. */
+  | { readonly kind: "file" }
+  /** One of these, in letters of any case. */
   | { readonly kind: "choice"; readonly choices: readonly string[] }
-  | { readonly kind: "integer"; readonly min: number; readonly max: number }
+  | {
+    readonly kind: "integer";
+    readonly min: number;
+    readonly max: number;
+    readonly unit?: "bytes" | "ms" | "records" | "s";
+  }
   /** Text parts, in the file also as a list; elsewhere parted by commas. */
-  | { readonly kind: "list" };
+  | { readonly kind: "list"; readonly form?: TextForm };
 
 export type SettingValue = string | number | readonly string[];
 
@@ -24,8 +33,10 @@ export interface Setting {
   readonly short?: string;
   /** Its variable, where that is not made of the flag. */
   readonly variable?: string;
+  /** What errors call the option that has its value. */
+  readonly option?: string;
   readonly rule: SettingRule;
-  /** What it has when nobody sets it; undefined: nothing. */
+  /** What the option has when nobody sets it, for the help; undefined: nothing. */
   readonly fallback?: SettingValue;
   /** What it means, in a line of the help. */
   readonly help: string;
@@ -44,43 +55,57 @@ export function readSetting(
 ): SettingValue {
   switch (rule.kind) {
     case "text":
-      if (typeof found === "string" && found !== "") return found;
-      throw invalidArgument(place, "must be a text that is not empty", found);
-    case "choice":
-      if (rule.choices.includes(found as string)) return found as string;
-      throw invalidArgument(
-        place,
-        `must be one of ${rule.choices.join(", ")}`,
-        found,
+    case "file":
+      if (typeof found !== "string" || found.trim() === "") {
+        throw invalidArgument(place, "must be a text that is not empty", found);
+      }
+      return rule.kind === "text" && rule.form
+        ? formOption(place, found, rule.form)
+        : found;
+    case "choice": {
+      const choice = rule.choices.find((choice) =>
+        typeof found === "string" &&
+        choice.toLowerCase() === found.toLowerCase()
       );
+      if (choice !== undefined) return choice;
+      const choices = rule.choices.join(", ");
+      throw invalidArgument(place, `must be one of ${choices}`, found);
+    }
     case "integer": {
       const value = typeof found === "string" && /^-?\d+$/.test(found)
         ? Number(found)
         : found;
-      const { min, max } = rule;
+      const { min, max, unit } = rule;
       if (
         typeof value === "number" && Number.isSafeInteger(value) &&
         value >= min && value <= max
       ) return value;
       throw invalidArgument(
         place,
-        `must be an integer from ${min} to ${max}`,
+        `must be an integer from ${min} to ${max}${unit ? ` (${unit})` : ""}`,
         found,
       );
     }
     case "list": {
       const parts = typeof found === "string" ? found.split(",") : found;
-      if (
-        Array.isArray(parts) &&
-        parts.every((part) => typeof part === "string" && part.trim() !== "")
-      ) return parts.map((part) => part.trim());
-      throw invalidArgument(
-        place,
-        "must be a list of texts, none of them empty",
-        found,
-      );
+      if (!Array.isArray(parts)) {
+        throw invalidArgument(place, "must be a list of texts", found);
+      }
+      return parts.map((part) => {
+        const text = typeof part === "string" ? part.trim() : part;
+        const form = rule.form ?? anyText;
+        return formOption(place, text, {
+          ...form,
+          rule: `${form.rule} each`,
+        });
+      });
     }
     default:
       return rule satisfies never;
   }
 }
+
+const anyText: TextForm = {
+  rule: "must be a text that is not empty",
+  fits: (text) => text !== "",
+};

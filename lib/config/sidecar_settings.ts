@@ -2,12 +2,22 @@
  * What an operator may set of a sidecar, in one table: from it come the flags, the variables, the keys of
  * the file, and the help. The variables without a prefix are those that pods of sidecars set already.
  */
-import { drainTimeoutMs, serviceHeartbeatMs } from "../limits.ts";
+import type { TextForm } from "../address_forms.ts";
 import { invalidArgument } from "../errors.ts";
+import { drainTimeoutMs, serviceHeartbeatMs, timeoutMsMax } from "../limits.ts";
 import type { PodService, SidecarOptions } from "../sidecar/sidecar_options.ts";
+import type { Configuration } from "./configuration.ts";
+import { given } from "./given.ts";
 import { logSettings } from "./log_settings.ts";
-import type { ConfigValues } from "./resolve_config.ts";
+import { joinNeeds, type Needs, needsOfAddress } from "./permissions.ts";
 import type { Setting } from "./setting.ts";
+
+const service = /^([^=]+)=([a-z]+)(?:@(.+))?$/;
+const serviceForm: TextForm = {
+  rule: 'must be "name=type@url", or "name=source",',
+  fits: (part) => service.test(part),
+};
+const port = { kind: "integer", min: 1, max: 65_535 } as const;
 
 /** Every setting of a sidecar. */
 export const sidecarSettings: readonly Setting[] = [
@@ -15,6 +25,7 @@ export const sidecarSettings: readonly Setting[] = [
     key: "sidecar.id",
     flag: "sidecar-id",
     variable: "SIDECAR_ID",
+    option: "sidecarId",
     rule: { kind: "text" },
     help: "name of the sidecar, unique in the cluster (default: the pod's)",
   },
@@ -22,6 +33,7 @@ export const sidecarSettings: readonly Setting[] = [
     key: "sidecar.pod_name",
     flag: "pod-name",
     variable: "POD_NAME",
+    option: "podName",
     rule: { kind: "text" },
     help: "pod that it runs in (default: its id)",
   },
@@ -29,6 +41,7 @@ export const sidecarSettings: readonly Setting[] = [
     key: "sidecar.namespace",
     flag: "namespace",
     variable: "NAMESPACE",
+    option: "namespace",
     rule: { kind: "text" },
     fallback: "default",
     help: "namespace of the pod",
@@ -37,6 +50,7 @@ export const sidecarSettings: readonly Setting[] = [
     key: "sidecar.pod_ip",
     flag: "pod-ip",
     variable: "POD_IP",
+    option: "advertiseHost",
     rule: { kind: "text" },
     help: "host at which other sidecars reach it (default: the first address)",
   },
@@ -44,6 +58,7 @@ export const sidecarSettings: readonly Setting[] = [
     key: "cluster.endpoint",
     flag: "cluster-endpoint",
     variable: "CLUSTER_ENDPOINT",
+    option: "routers",
     rule: { kind: "list" },
     fallback: ["http://localhost:50051"],
     help: "routers of the cluster, tried in turn",
@@ -59,6 +74,7 @@ export const sidecarSettings: readonly Setting[] = [
     key: "grpc.port",
     flag: "grpc-port",
     variable: "GRPC_PORT",
+    option: "grpcAddr",
     rule: { kind: "integer", min: 0, max: 65_535 },
     fallback: 9_091,
     help: "where sources of the pod and other sidecars connect",
@@ -67,35 +83,40 @@ export const sidecarSettings: readonly Setting[] = [
     key: "services.local",
     flag: "local-services",
     variable: "LOCAL_SERVICES",
-    rule: { kind: "list" },
+    option: "services",
+    rule: { kind: "list", form: serviceForm },
     help: "services of the pod as name=type@url; a source as name=source",
   },
   {
     key: "services.discovery_start_port",
     flag: "discovery-start-port",
     variable: "DISCOVERY_START_PORT",
-    rule: { kind: "integer", min: 1, max: 65_535 },
+    option: "discovery.startPort",
+    rule: port,
     help: "first port on which it looks for services of the pod",
   },
   {
     key: "services.discovery_end_port",
     flag: "discovery-end-port",
     variable: "DISCOVERY_END_PORT",
-    rule: { kind: "integer", min: 1, max: 65_535 },
+    option: "discovery.endPort",
+    rule: port,
     help: "last one (default: the first)",
   },
   {
     key: "cluster.heartbeat_interval_secs",
     flag: "heartbeat-interval-secs",
     variable: "HEARTBEAT_INTERVAL_SECS",
-    rule: { kind: "integer", min: 1, max: 3_600 },
+    option: "settings.heartbeatIntervalMs",
+    rule: { kind: "integer", min: 1, max: 3_600, unit: "s" },
     fallback: serviceHeartbeatMs / 1_000,
     help: "pause between heartbeats; its lease lasts three of them",
   },
   {
     key: "grpc.drain_timeout_ms",
     flag: "drain-timeout-ms",
-    rule: { kind: "integer", min: 1, max: 2 ** 31 - 1 },
+    option: "settings.drainTimeoutMs",
+    rule: { kind: "integer", min: 1, max: timeoutMsMax, unit: "ms" },
     fallback: drainTimeoutMs,
     help: "time that records under way get to settle when the sidecar ends",
   },
@@ -104,16 +125,11 @@ export const sidecarSettings: readonly Setting[] = [
 
 /** The options of a sidecar with these values; `firstAddress` finds one of this machine. */
 export function toSidecarOptions(
-  values: ConfigValues,
+  config: Configuration,
   firstAddress: () => string | undefined,
 ): SidecarOptions {
-  const text = (key: string): string | undefined =>
-    values.get(key) as string | undefined;
-  const list = (key: string): readonly string[] =>
-    (values.get(key) ?? []) as readonly string[];
-  const number = (key: string): number => values.get(key) as number;
-  const podName = text("sidecar.pod_name");
-  const sidecarId = text("sidecar.id") ?? podName;
+  const podName = config.text("sidecar.pod_name");
+  const sidecarId = config.text("sidecar.id") ?? podName;
   if (sidecarId === undefined) {
     throw invalidArgument(
       "SIDECAR_ID",
@@ -121,67 +137,81 @@ export function toSidecarOptions(
       undefined,
     );
   }
-  const host = text("grpc.listen_host")!;
+  const host = config.textOrDefault("grpc.listen_host");
   const isAny = host === "0.0.0.0" || host === "[::]";
-  const advertiseHost = text("sidecar.pod_ip") ??
+  const advertiseHost = config.text("sidecar.pod_ip") ??
     (isAny ? firstAddress() : undefined);
   if (isAny && advertiseHost === undefined) {
     throw invalidArgument(
       "POD_IP",
-      "must be given where no address of the machine can be read",
+      "must be given where the addresses of the machine cannot be read, as without --allow-sys=networkInterfaces",
       undefined,
     );
   }
+  const heartbeatSecs = config.number("cluster.heartbeat_interval_secs");
   return {
     sidecarId,
-    ...podName === undefined ? {} : { podName },
-    namespace: text("sidecar.namespace")!,
-    routers: list("cluster.endpoint").map(withScheme),
-    grpcAddr: `${host}:${number("grpc.port")}`,
-    ...advertiseHost === undefined ? {} : { advertiseHost },
-    services: list("services.local").map(serviceOf),
-    ...discoveryOf(values),
-    settings: {
-      heartbeatIntervalMs: number("cluster.heartbeat_interval_secs") * 1_000,
-      drainTimeoutMs: number("grpc.drain_timeout_ms"),
-    },
+    routers: routersOf(config),
+    services: servicesOf(config),
+    ...discoveryOf(config),
+    ...given({
+      podName,
+      namespace: config.text("sidecar.namespace"),
+      grpcAddr: `${host}:${config.numberOrDefault("grpc.port")}`,
+      advertiseHost,
+    }),
+    settings: given({
+      heartbeatIntervalMs: heartbeatSecs && heartbeatSecs * 1_000,
+      drainTimeoutMs: config.number("grpc.drain_timeout_ms"),
+    }),
   };
 }
 
-function discoveryOf(values: ConfigValues): Pick<SidecarOptions, "discovery"> {
-  const startPort = values.get("services.discovery_start_port");
-  const endPort = values.get("services.discovery_end_port") ?? startPort;
+/** What a sidecar touches by itself; the sidecars of other pods, which it hands records to, come on top. */
+export function sidecarNeeds(config: Configuration): Needs {
+  const host = config.textOrDefault("grpc.listen_host");
+  const looks = config.number("services.discovery_start_port") !== undefined;
+  return joinNeeds(...[
+    `${host}:${config.numberOrDefault("grpc.port")}`,
+    ...routersOf(config),
+    ...servicesOf(config).flatMap(({ url }) => url ?? []),
+    ...looks ? ["127.0.0.1"] : [],
+  ].map(needsOfAddress));
+}
+
+function discoveryOf(
+  config: Configuration,
+): Pick<SidecarOptions, "discovery"> {
+  const startPort = config.number("services.discovery_start_port");
+  const endPort = config.number("services.discovery_end_port") ?? startPort;
   if (endPort === undefined) return {};
   if (startPort === undefined) {
+    const end = config.placeOf("services.discovery_end_port");
     throw invalidArgument(
       "DISCOVERY_START_PORT",
-      "must be given with DISCOVERY_END_PORT",
+      `must be given with "${end}"`,
       undefined,
     );
   }
-  return {
-    discovery: { startPort: Number(startPort), endPort: Number(endPort) },
-  };
+  return { discovery: { startPort, endPort } };
+}
+
+function routersOf(config: Configuration): string[] {
+  return config.list("cluster.endpoint").map(withScheme);
 }
 
 function withScheme(address: string): string {
-  return address.includes("://") ? address : `http://${address}`;
+  return /:\/\/|^unix:/.test(address) ? address : `http://${address}`;
 }
 
-/** The service in `name=type@url`. What is wrong with its parts is told where options are checked. */
-function serviceOf(part: string): PodService {
-  const form = /^([^=]+)=([a-z]+)(?:@(.+))?$/.exec(part);
-  if (!form) {
-    throw invalidArgument(
-      "LOCAL_SERVICES",
-      'must be "name=type@url" each, or "name=source"',
-      part,
-    );
-  }
-  const [, name, type, url] = form;
-  return {
-    name: name!,
-    type: type as "any",
-    ...url === undefined ? {} : { url: withScheme(url) },
-  };
+/** The services in `name=type@url`. What is wrong with their parts is told where options are checked. */
+function servicesOf(config: Configuration): PodService[] {
+  return config.list("services.local").map((part) => {
+    const [, name, type, url] = service.exec(part)!;
+    return {
+      name: name!,
+      type: type as "any",
+      ...url === undefined ? {} : { url: withScheme(url) },
+    };
+  });
 }

@@ -2,8 +2,8 @@
  * The router's plain HTTP side: metrics for Prometheus, and what an orchestrator asks. It serves
  * readers only; nothing can be changed through it.
  */
-import { messageOf } from "../errors.ts";
-import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import { formOption, httpListenForm } from "../address_forms.ts";
+import { bindError } from "../bind_error.ts";
 import { exposition, expositionType } from "../metrics/exposition.ts";
 import type { MetricSource } from "../metrics/sample.ts";
 
@@ -25,35 +25,29 @@ export class HttpServer implements AsyncDisposable {
     this.address = address;
   }
 
-  /** Serves at `address`, `host:port`; port 0 takes a free one. Unavailable when it is taken. */
+  /**
+   * Serves at `address`, `host:port`, which is the value of `option`; port 0 takes a free one.
+   * Unavailable when it is taken, InvalidArgument when it is malformed.
+   */
   static async listen(
     address: string,
     content: HttpContent,
+    option = "address",
   ): Promise<HttpServer> {
-    const form = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)$/.exec(address);
-    if (!form || Number(form[3]) > 65_535) {
-      throw invalidArgument(
-        "httpAddr",
-        'must be "host:port" or "[ipv6]:port"',
-        address,
-      );
-    }
-    const hostname = form[1] ?? form[2]!;
+    formOption(option, address, httpListenForm);
+    const colon = address.lastIndexOf(":");
+    const hostname = address.slice(0, colon).replace(/^\[(.+)\]$/, "$1");
     const bound = Promise.withResolvers<Deno.NetAddr>();
     try {
       const server = Deno.serve({
         hostname,
-        port: Number(form[3]),
+        port: Number(address.slice(colon + 1)),
         onListen: bound.resolve,
       }, (request) => answer(request, content));
       const { port } = await bound.promise;
       return new HttpServer(server, address.replace(/\d+$/, String(port)));
     } catch (cause) {
-      throw new ConveyorError(
-        Code.Unavailable,
-        `Cannot listen on "${address}": ${messageOf(cause)}`,
-        { cause },
-      );
+      throw bindError(option, address, cause);
     }
   }
 

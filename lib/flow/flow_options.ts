@@ -12,6 +12,7 @@ import {
   sourceRecordsMax,
 } from "../limits.ts";
 import type { BufferBounds } from "../delivery/buffer.ts";
+import { invalidArgument } from "../errors.ts";
 import { integerOption, timeOption } from "../options.ts";
 
 /** Options of the flow. */
@@ -49,7 +50,10 @@ export interface ResolvedFlowOptions {
   readonly offsetCommitRecords: number;
 }
 
-/** Fills the defaults in; refuses values out of range by name. */
+/**
+ * Fills the defaults in; refuses values out of range by name. The bound of one source is at most that of
+ * all: its default gives way, a value that says otherwise is refused.
+ */
 export function resolveFlowOptions(
   options: FlowOptions = {},
 ): ResolvedFlowOptions {
@@ -58,12 +62,35 @@ export function resolveFlowOptions(
     fallback: number,
     max?: number,
   ): number => integerOption(name, options[name], fallback, 1, max);
+  const within = (
+    name: keyof FlowOptions,
+    fallback: number,
+    total: keyof FlowOptions,
+    max: number,
+  ): number => {
+    const value = count(name, Math.min(fallback, max));
+    if (value <= max) return value;
+    const rule = `must be at most "${total}", which is ${max}`;
+    throw invalidArgument(name, rule, value);
+  };
+  const recordsMax = count("bufferRecordsMax", bufferRecordsMax, 2 ** 30);
+  const bytesMax = count("bufferBytesMax", bufferBytesMax);
   return {
     bounds: {
-      recordsMax: count("bufferRecordsMax", bufferRecordsMax, 2 ** 30),
-      bytesMax: count("bufferBytesMax", bufferBytesMax),
-      sourceRecordsMax: count("sourceRecordsMax", sourceRecordsMax, 2 ** 30),
-      sourceBytesMax: count("sourceBytesMax", sourceBytesMax),
+      recordsMax,
+      bytesMax,
+      sourceRecordsMax: within(
+        "sourceRecordsMax",
+        sourceRecordsMax,
+        "bufferRecordsMax",
+        recordsMax,
+      ),
+      sourceBytesMax: within(
+        "sourceBytesMax",
+        sourceBytesMax,
+        "bufferBytesMax",
+        bytesMax,
+      ),
     },
     creditWindowRecords: count("creditWindowRecords", creditWindowRecords),
     creditTtlMs: timeOption("creditTtlMs", options.creditTtlMs, creditTtlMs),

@@ -2,6 +2,12 @@
  * Options of a router, resolved once. What a flag, a variable or a file may say of them is settled
  * before, by lib/config; here they are checked whatever they come from.
  */
+import {
+  formOption,
+  httpListenForm,
+  listenForm,
+  routerUrl,
+} from "../address_forms.ts";
 import { resolveConsensusOptions } from "../consensus/settings.ts";
 import type {
   ConsensusOptions,
@@ -9,14 +15,21 @@ import type {
 } from "../consensus/settings.ts";
 import { invalidArgument } from "../errors.ts";
 import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
-import { drainTimeoutMs } from "../limits.ts";
+import {
+  drainTimeoutMs,
+  messageBytesMax,
+  routerMessageBytesMin,
+} from "../limits.ts";
 import {
   integerOption,
   requiredObject,
   requiredString,
   timeOption,
 } from "../options.ts";
-import type { RpcServerOptions } from "../rpc/server_options.ts";
+import {
+  resolveRpcServerOptions,
+  type RpcServerOptions,
+} from "../rpc/server_options.ts";
 
 /** Options of a `RouterServer`. */
 export interface RouterServerOptions {
@@ -89,17 +102,16 @@ export function resolveRouterOptions(
   requiredObject("options", options);
   const settings = requiredObject("settings", options.settings ?? {});
   const nodeId = integerOption("nodeId", options.nodeId, 1, 1);
+  const members = membersOf(options, nodeId);
   return {
     nodeId,
-    grpcAddr: requiredString("grpcAddr", options.grpcAddr ?? "0.0.0.0:50051"),
-    raftAddr: requiredString("raftAddr", options.raftAddr ?? "0.0.0.0:50052"),
-    httpAddr: options.httpAddr ?? "0.0.0.0:9464",
-    members: membersOf(options, nodeId),
-    join: (options.join ?? []).map((address) => urlOf("join", address)),
+    ...addressesOf(options, isReachable({ nodeId, members })),
+    members,
+    join: (options.join ?? []).map((address) => routerUrl("join", address)),
     dataDir: requiredString("dataDir", options.dataDir ?? "./data"),
     consensus: resolveConsensusOptions(settings.consensus),
     flow: checkedFlow(settings.flow),
-    grpc: settings.grpc ?? {},
+    grpc: checkedGrpc(settings.grpc),
     drainTimeoutMs: timeOption(
       "settings.drainTimeoutMs",
       settings.drainTimeoutMs,
@@ -111,6 +123,46 @@ export function resolveRouterOptions(
 function checkedFlow(flow: FlowOptions = {}): FlowOptions {
   resolveFlowOptions(flow);
   return flow;
+}
+
+function checkedGrpc(grpc: RpcServerOptions = {}): RpcServerOptions {
+  resolveRpcServerOptions(grpc);
+  integerOption(
+    "messageBytesMax",
+    grpc.messageBytesMax,
+    messageBytesMax,
+    routerMessageBytesMin,
+  );
+  return grpc;
+}
+
+/** Where it listens: at each address once, or else the second to come finds its own node there. */
+function addressesOf(
+  {
+    grpcAddr = "0.0.0.0:50051",
+    raftAddr = "0.0.0.0:50052",
+    httpAddr = "0.0.0.0:9464",
+  }: RouterServerOptions,
+  hasPeers: boolean,
+): Pick<ResolvedRouterOptions, "grpcAddr" | "raftAddr" | "httpAddr"> {
+  formOption("grpcAddr", grpcAddr, listenForm);
+  formOption("raftAddr", raftAddr, listenForm);
+  if (httpAddr !== "") formOption("httpAddr", httpAddr, httpListenForm);
+  const listened = new Map<string, string>();
+  for (
+    const [name, address] of Object.entries({
+      grpcAddr,
+      ...hasPeers ? { raftAddr } : {},
+      httpAddr,
+    })
+  ) {
+    const other = listened.get(address);
+    if (other !== undefined && !address.endsWith(":0")) {
+      throw invalidArgument(name, `must be another than "${other}"`, address);
+    }
+    listened.set(address, name);
+  }
+  return { grpcAddr, raftAddr, httpAddr };
 }
 
 /** Whether other nodes may reach this one. */
@@ -142,13 +194,13 @@ function membersOf(
   if (peers.length > 0 && join.length > 0) {
     throw invalidArgument(
       "join",
-      "must not be given with peers: a node begins a cluster or joins one",
+      'must not be given with "peers": a node begins a cluster or joins one',
       join.join(", "),
     );
   }
   const members = peers.map(([id, address]) => ({
     id: integerOption(`peers.${id}`, Number(id), 0, 1),
-    address: urlOf(`peers.${id}`, address),
+    address: routerUrl(`peers.${id}`, address),
   })).sort((a, b) => a.id - b.id);
   if (members.length > 0) return withThisNode(members, nodeId);
   const own = advertiseAddr ?? (join.length > 0 ? raftAddr : undefined);
@@ -160,7 +212,7 @@ function membersOf(
       undefined,
     );
   }
-  return [{ id: nodeId, address: urlOf("advertiseAddr", own) }];
+  return [{ id: nodeId, address: routerUrl("advertiseAddr", own) }];
 }
 
 function withThisNode(members: FirstMember[], nodeId: number): FirstMember[] {
@@ -169,15 +221,5 @@ function withThisNode(members: FirstMember[], nodeId: number): FirstMember[] {
     "peers",
     `must name this node too, which is ${nodeId}`,
     members.map(({ id }) => id).join(", "),
-  );
-}
-
-function urlOf(name: string, address: string): string {
-  if (/^https?:\/\/[^/]+:\d+$/.test(address)) return address;
-  if (/^(\[[^\]]+\]|[^:/\s]+):\d+$/.test(address)) return `http://${address}`;
-  throw invalidArgument(
-    name,
-    'must be "host:port", "http://host:port" or "https://host:port"',
-    address,
   );
 }

@@ -196,7 +196,7 @@ export class RunningRouter {
     ).start();
     const server = this.#ownServer();
     services.addPublic(server);
-    const grpc = await server.listen(this.#options.grpcAddr);
+    const grpc = await server.listen(this.#options.grpcAddr, "grpcAddr");
     this.#addresses = { grpc, raft, http };
     pulls.start(reachedAt(grpc, this.#options));
   }
@@ -367,7 +367,7 @@ export class RunningRouter {
   ): Promise<string | undefined> {
     if (!isReachable(this.#options)) return undefined;
     services.addPeers(server);
-    return await server.listen(this.#options.raftAddr);
+    return await server.listen(this.#options.raftAddr, "raftAddr");
   }
 
   async #listenToReaders(
@@ -382,7 +382,7 @@ export class RunningRouter {
         if (this.#addresses === undefined) return "the node starts";
         return metadata.role.lead === 0 ? "no leader is known" : undefined;
       },
-    });
+    }, "httpAddr");
     return this.#own(server, (server) => server.close()).address;
   }
 }

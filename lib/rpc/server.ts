@@ -2,7 +2,8 @@
  * A gRPC server for handlers: binds, serves, drains. Closing stops new calls at once, gives those
  * under way until a deadline, then cancels them.
  */
-import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import { formOption, listenForm } from "../address_forms.ts";
+import { bindError } from "../bind_error.ts";
 import { drainTimeoutMs } from "../limits.ts";
 import { grpc } from "../runtime/grpc.ts";
 import { noticeRelease } from "../runtime/release_notice.ts";
@@ -65,20 +66,13 @@ export class RpcServer implements AsyncDisposable {
   }
 
   /**
-   * Binds `address` (`host:port`, `[ipv6]:port`, `unix:/path`; port 0 takes a free one) and serves.
-   * Resolves with the address to dial. A port in use is Unavailable, a malformed address
-   * InvalidArgument.
+   * Binds `address` (`host:port`, `[ipv6]:port`, `unix:/path`; port 0 takes a free one), which is the
+   * value of `option`, and serves. Resolves with the address to dial. A port in use is Unavailable, a
+   * malformed address InvalidArgument.
    */
-  async listen(address: string): Promise<string> {
+  async listen(address: string, option = "address"): Promise<string> {
     noticeRelease();
-    const form = /^(unix:.+|(?:\[[^\]]+\]|[^:[\]]+):(\d+))$/.exec(address);
-    if (!form || Number(form[2] ?? 0) > 65_535) {
-      throw invalidArgument(
-        "address",
-        'must be "host:port", "[ipv6]:port" or "unix:/path"',
-        address,
-      );
-    }
+    formOption(option, address, listenForm);
     if (address.startsWith("unix:")) {
       await removeStaleSocket(address.slice("unix:".length));
     }
@@ -88,17 +82,7 @@ export class RpcServer implements AsyncDisposable {
         this.#options.credentials,
         (error, bound) => {
           if (error === null) resolve(bound);
-          else {
-            reject(
-              new ConveyorError(
-                Code.Unavailable,
-                `Cannot listen on "${address}": ${error.message}`,
-                {
-                  cause: error,
-                },
-              ),
-            );
-          }
+          else reject(bindError(option, address, error));
         },
       );
     });

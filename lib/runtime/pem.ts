@@ -4,7 +4,6 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { invalidArgument } from "../errors.ts";
-import { requiredString } from "../options.ts";
 
 const certificates =
   /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -16,8 +15,8 @@ export function requireCertificates(
   name: string,
   text: string,
 ): readonly X509Certificate[] {
-  const blocks = requiredString(name, text).match(certificates) ?? [];
-  if (blocks.length === 0) {
+  const blocks = typeof text === "string" ? text.match(certificates) : null;
+  if (blocks === null) {
     throw invalidArgument(name, "must hold certificates as PEM", size(text));
   }
   return blocks.map((block, i) => {
@@ -41,7 +40,9 @@ export function requireKeyPair(
 ): void {
   const [own] = requireCertificates(`${prefix}.cert`, certText);
   const name = `${prefix}.key`;
-  const [block] = privateKey.exec(requiredString(name, keyText)) ?? [];
+  const [block] = typeof keyText === "string"
+    ? privateKey.exec(keyText) ?? []
+    : [];
   // A key is a secret: an error tells its length alone.
   const refused = (rule: string) => invalidArgument(name, rule, size(keyText));
   if (block === undefined) {
@@ -58,6 +59,6 @@ export function requireKeyPair(
   }
 }
 
-function size(text: string): string {
-  return `${text.length} characters`;
+function size(text: unknown): string {
+  return typeof text === "string" ? `${text.length} characters` : typeof text;
 }

@@ -10,26 +10,20 @@
  *
  * @module
  */
-import { type Command, hostOf, runCommand } from "../config/command.ts";
+import { type Command, runCommand } from "../config/command.ts";
 import {
+  sidecarNeeds,
   sidecarSettings,
   toSidecarOptions,
 } from "../config/sidecar_settings.ts";
-import {
-  resolveSidecarOptions,
-  type SidecarOptions,
-} from "./sidecar_options.ts";
+import type { SidecarOptions } from "./sidecar_options.ts";
 
 const command: Command<SidecarOptions> = {
   name: "sidecar",
   usage: "sidecar [flags]",
   settings: sidecarSettings,
   optionsOf: (values) => toSidecarOptions(values, firstAddress),
-  // The services of its pod and other sidecars come on top.
-  needsOf: (options) => {
-    const { grpcAddr, routers } = resolveSidecarOptions(options);
-    return { net: [grpcAddr, ...routers.map(hostOf)], read: [], write: [] };
-  },
+  needsOf: sidecarNeeds,
   make: async (options) => {
     const { Sidecar } = await import("./sidecar.ts");
     const sidecar = new Sidecar(options);

@@ -111,7 +111,10 @@ export class RunningSidecar {
 
   /** Listens, registers, and resolves with the address to dial. */
   async start(): Promise<string> {
-    this.#address = await this.#server.listen(this.#options.grpcAddr);
+    this.#address = await this.#server.listen(
+      this.#options.grpcAddr,
+      "grpcAddr",
+    );
     await this.#services.look(this.#looking.signal);
     await this.#coordination.start();
     return this.#address;

@@ -2,6 +2,7 @@
  * Options of a sidecar, resolved once. What a flag or a variable may say of them is settled before, by
  * lib/config; here they are checked whatever they come from.
  */
+import { formOption, listenForm } from "../address_forms.ts";
 import { parseAddress } from "../../clients/address.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
 import {
@@ -23,7 +24,10 @@ import {
   requiredString,
   timeOption,
 } from "../options.ts";
-import type { RpcServerOptions } from "../rpc/server_options.ts";
+import {
+  resolveRpcServerOptions,
+  type RpcServerOptions,
+} from "../rpc/server_options.ts";
 import type { DiscoveryRange } from "./discovery.ts";
 
 /** A service in the pod of a sidecar. */
@@ -102,7 +106,11 @@ export function resolveSidecarOptions(
   requiredObject("options", options);
   const settings = requiredObject("settings", options.settings ?? {});
   const sidecarId = requiredString("sidecarId", options.sidecarId);
-  const grpcAddr = requiredString("grpcAddr", options.grpcAddr ?? anyHost);
+  const grpcAddr = formOption(
+    "grpcAddr",
+    options.grpcAddr ?? anyHost,
+    listenForm,
+  );
   const { routers, services = [] } = options;
   const list = typeof routers === "string" ? [routers] : [...routers ?? []];
   if (list.length === 0) {
@@ -129,7 +137,7 @@ export function resolveSidecarOptions(
       drainTimeoutMs,
     ),
     flow: flowOf(settings.flow),
-    grpc: settings.grpc ?? {},
+    grpc: grpcOf(settings.grpc),
     connect: settings.connect ?? {},
   };
 }
@@ -143,6 +151,11 @@ function flowOf(flow: FlowOptions = {}): FlowOptions {
   return options;
 }
 
+function grpcOf(grpc: RpcServerOptions = {}): RpcServerOptions {
+  resolveRpcServerOptions(grpc);
+  return grpc;
+}
+
 function rangeOf(
   discovery: SidecarOptions["discovery"],
 ): DiscoveryRange | undefined {
@@ -154,9 +167,9 @@ function rangeOf(
   const endPort = port("endPort", startPort);
   if (endPort - startPort >= discoveryPortsMax) {
     throw invalidArgument(
-      "discovery",
-      `must be at most ${discoveryPortsMax} ports`,
-      `${startPort} to ${endPort}`,
+      "discovery.endPort",
+      `must make at most ${discoveryPortsMax} ports with "discovery.startPort", which is ${startPort}`,
+      endPort,
     );
   }
   return { host: requiredString("discovery.host", host), startPort, endPort };

@@ -23,7 +23,7 @@ export interface KvFile {
 export async function openKvFile(where: KvFile): Promise<Kv> {
   const { directory, place } = where;
   checkRuntime();
-  await usable(place, () => Deno.mkdir(directory, { recursive: true }));
+  await usable(place, () => makeDirectory(directory));
   const lock = await usable(
     place,
     () => FileLock.take(`${directory}/${where.lock}`, place),
@@ -62,9 +62,18 @@ function unusable(place: string, error: unknown): StorageError {
     "unusable",
     `Cannot use ${place}: ${
       messageOf(error)
-    }; check that it exists and that this process may read and write it`,
+    }; check that this process may read and write it, and that its disk has room`,
     error,
   );
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    throw new Error("it is a file", { cause: error });
+  }
 }
 
 function checkRuntime(): void {
@@ -103,7 +112,12 @@ async function openFile(
     kv = await Deno.openKv(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw unusable(place, error);
-    throw corrupt(`${file} cannot be opened: ${messageOf(error)}`, error);
+    const reason = messageOf(error);
+    // Only what the file holds makes it unfit for ever: a full disk, or one that fails, may be mended.
+    if (!/not a database|malformed|unsupported file format/.test(reason)) {
+      throw unusable(place, new Error(`${file}: ${reason}`, { cause: error }));
+    }
+    throw corrupt(`${file} cannot be opened: ${reason}`, error);
   }
   try {
     // The variable may be set and not be readable: then only a missing file tells.

@@ -25,7 +25,29 @@ for (
     { args: ["--log-level", "LOUD"], code: 64, says: "--log-level" },
     { args: ["--config", "nowhere.yaml"], code: 64, says: "nowhere.yaml" },
     { args: ["--listen-addr", "127.0.0.1:70000"], code: 64, says: "70000" },
-    { args: ["--tls-cert", "cert.pem"], code: 64, says: "--tls-key" },
+    { args: ["--tls-cert", "cert.pem"], code: 64, says: '"--tls-key"' },
+    {
+      args: ["--tls-cert", "deno.json", "--tls-key", "deno.json"],
+      code: 64,
+      says: 'Cannot accept "--tls-cert": must hold certificates as PEM',
+    },
+    {
+      args: ["--tls-cert", "lib", "--tls-key", "lib"],
+      code: 64,
+      says: '"--tls-cert": must name a file that can be read (Is a directory)',
+    },
+    {
+      args: ["--buffer-source-records", "10", "--buffer-total-records", "1"],
+      code: 64,
+      says:
+        'Cannot accept "--buffer-source-records": must be at most "--buffer-total-records", which is 1, found 10',
+    },
+    {
+      args: ["--heartbeat-interval-ms", "9", "--election-timeout-ms", "10"],
+      code: 64,
+      says:
+        '"--election-timeout-ms": must be at least twice "--heartbeat-interval-ms"',
+    },
   ] as const
 ) {
   Deno.test(`server.ts refuses ${args.join(" ")} in one sentence`, () =>
@@ -45,6 +67,49 @@ Deno.test("server.ts names the permission that it lacks for its configuration fi
     const { code, stderr } = await runServer(["--config", file], { deno });
     assertEquals(code, 77, stderr);
     assert(stderr.includes(`--allow-read=${file}`), stderr);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+  }));
+
+Deno.test("server.ts names the permissions that it lacks for its certificates, with all others", () =>
+  inFolder(async (folder) => {
+    const [cert, key] = [`${folder}/cert.pem`, `${folder}/key.pem`];
+    const { code, stderr } = await runServer(
+      ["--tls-cert", cert, "--tls-key", key, "--data-dir", folder],
+      { deno: ["--allow-env", "--allow-net", "--no-prompt"] },
+    );
+    assertEquals(code, 77, stderr);
+    assertEquals(
+      stderr,
+      "Cannot start: the router is not permitted what it needs; add " +
+        `--allow-read=${folder},${cert},${key} --allow-write=${folder}\n`,
+    );
+  }));
+
+Deno.test("server.ts calls what it refuses by the variable or the key that it stands in", () =>
+  inFolder(async (folder) => {
+    const file = `${folder}/router.yaml`;
+    await Deno.writeTextFile(file, "buffer: {total_records: 1}\n");
+    const { code, stderr } = await runServer(["--config", file], {
+      env: { CONVEYOR_BUFFER_SOURCE_RECORDS: "2" },
+    });
+    assertEquals(code, 64, stderr);
+    assertEquals(
+      stderr,
+      'Cannot accept "CONVEYOR_BUFFER_SOURCE_RECORDS": must be at most ' +
+        `"${file}: buffer.total_records", which is 1, found 2\n`,
+    );
+  }));
+
+Deno.test("server.ts says that nobody reads a variable whose name is misspelt", () =>
+  inFolder(async (folder) => {
+    await using server = new ServerProcess(
+      [...loopback, "--data-dir", `${folder}/data`],
+      { env: { CONVEYOR_DATA_DIRR: folder } },
+    );
+    assertMatch(
+      await server.line("Nobody reads"),
+      /name=CONVEYOR_DATA_DIRR meant=CONVEYOR_DATA_DIR$/,
+    );
   }));
 
 Deno.test("server.ts tells its flags and its version", async () => {
@@ -96,7 +161,7 @@ Deno.test("server.ts takes flags over the environment over its file", () =>
           CONVEYOR_CONFIG: path,
           CONVEYOR_DATA_DIR: `${folder}/environment`,
           CONVEYOR_LOG_FORMAT: "json",
-          CONVEYOR_LISTEN_ADDR: "nowhere",
+          CONVEYOR_LISTEN_ADDR: "nowhere:1",
         },
       },
     );
@@ -165,5 +230,10 @@ Deno.test("server.ts refuses a data directory that another process has, and an a
       ...["--http-addr", "off", "--data-dir", `${folder}/other`],
     ]);
     assertEquals(taken.code, 69, taken.stderr);
-    assertEquals(taken.stderr.trim().split("\n").length, 1, taken.stderr);
+    assertEquals(
+      taken.stderr,
+      `Cannot listen on "${
+        url.replace("http://", "")
+      }", which is "--listen-addr": it is in use\n`,
+    );
   }));

@@ -1,6 +1,9 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
-  mergeConfig,
+  Configuration,
+  type PlacedValue,
+} from "../../../lib/config/configuration.ts";
+import {
   parseCommandLine,
   readConfigFile,
   readEnvironment,
@@ -39,7 +42,7 @@ const settings: readonly Setting[] = [
   },
 ];
 
-function flagsOf(...args: string[]): ReadonlyMap<string, unknown> {
+function flagsOf(...args: string[]): ReadonlyMap<string, PlacedValue> {
   const line = parseCommandLine(settings, args);
   if (line.kind !== "run") throw new Error(`asked for ${line.kind}`);
   return line.flags;
@@ -49,8 +52,8 @@ function refusal(work: () => unknown): string {
   return assertThrows(work, ConveyorError).message;
 }
 
-Deno.test("mergeConfig() takes flag over environment over file over default", () => {
-  const flags = parseCommandLine(settings, ["--node-id", "7"]);
+Deno.test("a flag wins over the environment, that over the file, and that over the default", () => {
+  const flags = flagsOf("--node-id", "7");
   const environment = readEnvironment(
     settings,
     (name) =>
@@ -61,25 +64,30 @@ Deno.test("mergeConfig() takes flag over environment over file over default", ()
     "c.yaml",
     "cluster: {node_id: 5, peers: [a, b]}\ngrpc:\n  listen_addr: x:2\n",
   );
-  const sources = flags.kind === "run" ? [flags.flags, environment, file] : [];
+  const config = new Configuration(settings, [flags, environment, file]);
+  assertEquals(config.number("cluster.node_id"), 7);
+  assertEquals(config.list("cluster.peers"), ["a", "b"]);
+  assertEquals(config.text("grpc.listen_addr"), "[::1]:1");
+  assertEquals(config.textOrDefault("log.level"), "INFO");
   assertEquals(
-    Object.fromEntries(mergeConfig(settings, sources)),
-    {
-      "cluster.node_id": 7,
-      "cluster.peers": ["a", "b"],
-      "grpc.listen_addr": "[::1]:1",
-      "log.level": "INFO",
-    },
+    ["cluster.node_id", "grpc.listen_addr", "cluster.peers", "log.level"]
+      .map((key) => config.placeOf(key)),
+    [
+      "--node-id",
+      "CONVEYOR_LISTEN_ADDR",
+      "c.yaml: cluster.peers",
+      "--log-level",
+    ],
   );
 });
 
 Deno.test("parseCommandLine() reads long and short flags, lists, help and version", () => {
   assertEquals(
     flagsOf("-l", "a:1", "--peers=x,y"),
-    new Map<string, unknown>([["cluster.peers", ["x", "y"]], [
-      "grpc.listen_addr",
-      "a:1",
-    ]]),
+    new Map<string, PlacedValue>([
+      ["cluster.peers", { value: ["x", "y"], place: "--peers" }],
+      ["grpc.listen_addr", { value: "a:1", place: "--listen-addr" }],
+    ]),
   );
   assertEquals(parseCommandLine(settings, ["--help"]), { kind: "help" });
   assertEquals(parseCommandLine(settings, ["-h"]), { kind: "help" });
@@ -96,6 +104,18 @@ Deno.test("parseCommandLine() refuses what it does not know, with the nearest na
   assertEquals(
     refusal(() => flagsOf("--zzzzzzzz")),
     'Cannot accept "--zzzzzzzz": there is no such flag; --help lists all',
+  );
+  assertEquals(
+    refusal(() => flagsOf("-x")),
+    'Cannot accept "-x": there is no such flag; --help lists all',
+  );
+  assertEquals(
+    refusal(() => flagsOf("--no-help")),
+    'Cannot accept "--no-help": there is no such flag; did you mean "--help"?',
+  );
+  assertEquals(
+    refusal(() => flagsOf("--help=false")),
+    'Cannot accept "--help": it takes no value',
   );
   assertEquals(
     refusal(() => flagsOf("start")),
@@ -139,7 +159,7 @@ Deno.test("a value that breaks its rule is refused by its place, the rule and th
     ],
     [
       () => readConfigFile(settings, "c.yaml", "cluster: {peers: [a, '']}"),
-      'Cannot accept "c.yaml: cluster.peers": must be a list of texts, none of them empty, found an array of 2',
+      'Cannot accept "c.yaml: cluster.peers": must be a text that is not empty each, found ""',
     ],
   ];
   for (const [work, message] of cases) assertEquals(refusal(work), message);
@@ -162,10 +182,18 @@ Deno.test("readConfigFile() refuses unknown keys and what is no mapping", () => 
     refusal(() => readConfigFile(settings, "c.yaml", "grpc: 5")),
     'Cannot accept "c.yaml": "grpc" must be a mapping of names',
   );
-  refusal(() => readConfigFile(settings, "c.yaml", "grpc: {a: [}"));
-  refusal(() =>
-    readConfigFile(settings, "c.yaml", "log: &a {level: *a, b: *a}")
-  );
+  const told: [yaml: string, reason: string][] = [
+    ["grpc: {a: [}", "at line 1, column 12"],
+    ["grpc: {}\ngrpc: {}", "Map keys must be unique at line 2, column 1"],
+    ["log: &a {level: *a, b: *a}", 'aliases ("*name") are not taken'],
+    ["a: 1\n---\nb: 1", "it must be one YAML document"],
+    ["\u0000\u0001", "it must be a mapping of names"],
+  ];
+  for (const [yaml, reason] of told) {
+    const message = refusal(() => readConfigFile(settings, "c.yaml", yaml));
+    assert(message.startsWith('Cannot accept "c.yaml": '), message);
+    assert(message.endsWith(reason), message);
+  }
   assertEquals(readConfigFile(settings, "c.yaml", "").size, 0);
   assertEquals(readConfigFile(settings, "c.yaml", "grpc:\n").size, 0);
 });

@@ -1,26 +1,35 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { Configuration } from "../../../lib/config/configuration.ts";
 import {
+  routerNeeds,
   serverSettings,
   toRouterOptions,
 } from "../../../lib/config/server_settings.ts";
-import {
-  mergeConfig,
-  parseCommandLine,
-} from "../../../lib/config/resolve_config.ts";
+import { parseCommandLine } from "../../../lib/config/resolve_config.ts";
+import { variableOf } from "../../../lib/config/setting.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
+import { resolveFlowOptions } from "../../../lib/flow/flow_options.ts";
 import { resolveRouterOptions } from "../../../lib/router/router_options.ts";
 
-const read = (path: string): Promise<string> =>
-  Promise.resolve(`text of ${path}`);
-
-function optionsOf(...args: readonly string[]) {
+function configOf(...args: readonly string[]): Configuration {
   const line = parseCommandLine(serverSettings, args);
   if (line.kind !== "run") throw new Error("must run");
-  return toRouterOptions(mergeConfig(serverSettings, [line.flags]), read);
+  return new Configuration(serverSettings, [line.flags]);
 }
 
-Deno.test("toRouterOptions() gives the defaults of the router without any flag", async () => {
-  const { settings, ...options } = await optionsOf();
+async function optionsOf(...args: readonly string[]) {
+  const config = configOf(...args);
+  return await toRouterOptions(
+    config,
+    (key) => Promise.resolve(`text of ${config.text(key)}`),
+  );
+}
+
+Deno.test("what the help of a router tells as a default is the default", async () => {
+  const flags = serverSettings.flatMap(({ flag, fallback }) =>
+    fallback === undefined ? [] : [`--${flag}`, String(fallback)]
+  );
+  const { settings, ...options } = await optionsOf(...flags);
   assertEquals(options, {
     nodeId: 1,
     grpcAddr: "0.0.0.0:50051",
@@ -30,10 +39,50 @@ Deno.test("toRouterOptions() gives the defaults of the router without any flag",
     join: [],
     dataDir: "./data",
   });
-  // What a flag's help tells as the default is the default.
   assertEquals(
     resolveRouterOptions({ settings: settings! }),
     { ...resolveRouterOptions(), flow: settings!.flow!, grpc: settings!.grpc! },
+  );
+  assertEquals(
+    resolveFlowOptions(settings!.flow),
+    resolveFlowOptions(),
+  );
+});
+
+Deno.test("toRouterOptions() sets nothing that nobody has set", async () => {
+  assertEquals(await optionsOf(), {
+    peers: {},
+    join: [],
+    settings: { consensus: {}, flow: {}, grpc: {} },
+  });
+});
+
+Deno.test("every setting of a router has names of its own", () => {
+  const names = serverSettings.flatMap((setting) => [
+    setting.key,
+    setting.flag,
+    variableOf(setting),
+    ...setting.option === undefined ? [] : [`option ${setting.option}`],
+  ]);
+  assertEquals(new Set(names).size, names.length);
+});
+
+Deno.test("routerNeeds() are the addresses, the peers and the data directory", () => {
+  assertEquals(routerNeeds(configOf()), {
+    net: ["0.0.0.0:50051", "0.0.0.0:9464"],
+    read: ["./data"],
+    write: ["./data"],
+  });
+  assertEquals(
+    routerNeeds(configOf(
+      ...["-l", "unix:/run/r", "--http-addr", "off", "--data-dir", "/srv"],
+      ...["--raft-addr", "10.0.0.1:2", "--peers", "1=10.0.0.1:2,2=b.local:2"],
+    )),
+    {
+      net: ["unix:/run/r", "10.0.0.1:2", "b.local"],
+      read: ["/run/r", "/srv"],
+      write: ["/run/r", "/srv"],
+    },
   );
 });
 
@@ -52,10 +101,13 @@ Deno.test("toRouterOptions() reads peers, and certificates from their files", as
 Deno.test("toRouterOptions() refuses peers without a form, peers twice, and half a certificate", async () => {
   for (
     const [args, text] of [
-      [["--peers", "1"], 'must be "id=host:port" each'],
-      [["--peers", "0=a:1"], 'must be "id=host:port" each'],
+      [["--peers", "1"], 'must be "id=host:port", an id from 1 up'],
+      [["--peers", "0=a:1"], 'must be "id=host:port", an id from 1 up'],
       [["--peers", "1=a:1,1=b:1"], "must name each id once"],
-      [["--tls-key", "k.pem"], "must be given when TLS is used"],
+      [
+        ["--tls-key", "k.pem"],
+        '"--tls-cert": must be given with "--tls-key", found undefined',
+      ],
     ] as const
   ) {
     const error = await assertRejects(

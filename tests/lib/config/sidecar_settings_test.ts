@@ -1,28 +1,29 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { Configuration } from "../../../lib/config/configuration.ts";
+import { readEnvironment } from "../../../lib/config/resolve_config.ts";
 import {
-  mergeConfig,
-  readEnvironment,
-} from "../../../lib/config/resolve_config.ts";
-import {
+  sidecarNeeds,
   sidecarSettings,
   toSidecarOptions,
 } from "../../../lib/config/sidecar_settings.ts";
+import { variableOf } from "../../../lib/config/setting.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
 import {
   resolveSidecarOptions,
   type SidecarOptions,
 } from "../../../lib/sidecar/sidecar_options.ts";
 
-/** The options that these variables of the environment mean. */
-function optionsOf(variables: Record<string, string>): SidecarOptions {
+/** What these variables of the environment mean. */
+function configOf(variables: Record<string, string>): Configuration {
   const environment = readEnvironment(
     sidecarSettings,
     (name) => variables[name],
   );
-  return toSidecarOptions(
-    mergeConfig(sidecarSettings, [environment]),
-    () => "10.0.0.9",
-  );
+  return new Configuration(sidecarSettings, [environment]);
+}
+
+function optionsOf(variables: Record<string, string>): SidecarOptions {
+  return toSidecarOptions(configOf(variables), () => "10.0.0.9");
 }
 
 Deno.test("toSidecarOptions() reads the variables that pods set", () => {
@@ -79,4 +80,56 @@ Deno.test("toSidecarOptions() names the variable that is missing or wrong", () =
     );
     assertEquals([code, details[0]?.field], [Code.InvalidArgument, field]);
   }
+});
+
+Deno.test("what the help of a sidecar tells as a default is the default", () => {
+  const variables = Object.fromEntries(
+    sidecarSettings.flatMap((setting) =>
+      setting.fallback === undefined
+        ? []
+        : [[variableOf(setting), String(setting.fallback)]]
+    ),
+  );
+  const pod = { SIDECAR_ID: "a" };
+  assertEquals(
+    resolveSidecarOptions(optionsOf({ ...variables, ...pod })),
+    resolveSidecarOptions(optionsOf(pod)),
+  );
+  const { grpcAddr, heartbeatIntervalMs, drainTimeoutMs, namespace } =
+    resolveSidecarOptions({
+      sidecarId: "a",
+      routers: "http://a:1",
+      advertiseHost: "a",
+    });
+  assertEquals(
+    { grpcAddr, heartbeatIntervalMs, drainTimeoutMs, namespace },
+    {
+      grpcAddr: "0.0.0.0:9091",
+      heartbeatIntervalMs: 5_000,
+      drainTimeoutMs: 10_000,
+      namespace: "default",
+    },
+  );
+});
+
+Deno.test("sidecarNeeds() are its address, the routers, its services, and this host when it looks for others", () => {
+  assertEquals(
+    sidecarNeeds(configOf({
+      CLUSTER_ENDPOINT: "10.0.0.1:50051,https://router.local:443",
+      LOCAL_SERVICES: "shop=source,enrich=transform@10.1.1.1:1,a=sink@unix:/a",
+      DISCOVERY_START_PORT: "50062",
+    })),
+    {
+      net: [
+        "0.0.0.0:9091",
+        "10.0.0.1:50051",
+        "router.local",
+        "10.1.1.1:1",
+        "unix:/a",
+        "127.0.0.1",
+      ],
+      read: ["/a"],
+      write: ["/a"],
+    },
+  );
 });

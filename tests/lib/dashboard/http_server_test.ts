@@ -32,7 +32,7 @@ Deno.test("HttpServer.listen() refuses a malformed or taken address", async () =
       () => HttpServer.listen(address, content),
       ConveyorError,
     );
-    assertEquals(error.details[0]?.field, "httpAddr");
+    assertEquals(error.details[0]?.field, "address");
   }
   await using server = await HttpServer.listen("127.0.0.1:0", content);
   const error = await assertRejects(

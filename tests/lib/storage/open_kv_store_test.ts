@@ -69,7 +69,17 @@ Deno.test("openKvStore() refuses a path that is a file", async () => {
   await inDirectory(async (directory) => {
     const path = `${directory}/file`;
     await Deno.writeTextFile(path, "");
-    await refusal(path, "unusable");
+    const said = await refusal(path, "unusable");
+    assert(said.includes("it is a file"), said);
+  });
+});
+
+Deno.test("openKvStore() never tells to remove a file that only cannot be opened now", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.mkdir(`${directory}/raft.kv`);
+    const said = await refusal(directory, "unusable");
+    assert(said.includes("raft.kv: unable to open database file"), said);
+    assert(!said.includes("remove"), said);
   });
 });
 

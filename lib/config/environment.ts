@@ -1,0 +1,45 @@
+/** The variables of the environment that a process reads, and those that somebody misspelt. */
+import { nearest } from "../nearest.ts";
+import { type Setting, variableOf } from "./setting.ts";
+
+/** Names the configuration file. */
+export const configVariable = "CONVEYOR_CONFIG";
+
+const prefix = "CONVEYOR_";
+/** What grpc-js, Deno KV and the log read. */
+const ofOthers: readonly string[] = [
+  "GRPC_*",
+  "DENO_KV_*",
+  "NO_COLOR",
+  "grpc_proxy",
+  "http_proxy",
+  "https_proxy",
+  "no_grpc_proxy",
+  "no_proxy",
+];
+
+/** Names, some of them patterns, of all that a process with these settings reads. */
+export function environmentNames(settings: readonly Setting[]): string[] {
+  const own = settings.map(variableOf)
+    .filter((name) => !name.startsWith(prefix));
+  return [`${prefix}*`, ...own, ...ofOthers];
+}
+
+/**
+ * Of the variables that are `set`, those that nobody reads, each with the one that was most likely meant.
+ * Others may begin as ours do, as what Kubernetes sets for a service that is called conveyor.
+ */
+export function misspeltVariables(
+  settings: readonly Setting[],
+  set: readonly string[],
+): [name: string, meant: string][] {
+  const known = settings.map(variableOf).filter((name) =>
+    name.startsWith(prefix)
+  ).map((name) => name.slice(prefix.length));
+  return set.filter((name) => name.startsWith(prefix)).flatMap((name) => {
+    const rest = name.slice(prefix.length);
+    if (known.includes(rest) || name === configVariable) return [];
+    const meant = nearest(rest, known);
+    return meant === undefined ? [] : [[name, prefix + meant]];
+  });
+}

@@ -1,0 +1,76 @@
+/**
+ * Goal: `lib/sidecar/main.ts` tells an operator of a pod what is wrong by the variable that it stands in,
+ * and which permissions it needs.
+ * Method: the real process with a real environment.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { runServer } from "../fixtures/server_process.ts";
+
+const script = "lib/sidecar/main.ts";
+const pod = { SIDECAR_ID: "pod-1", POD_IP: "127.0.0.1", GRPC_PORT: "0" };
+
+for (
+  const { env, says } of [
+    { env: {}, says: '"SIDECAR_ID": or POD_NAME must be given' },
+    {
+      env: { ...pod, GRPC_PORT: "x" },
+      says: '"GRPC_PORT": must be an integer',
+    },
+    {
+      env: { ...pod, LOCAL_SERVICES: "enrich" },
+      says:
+        '"LOCAL_SERVICES": must be "name=type@url", or "name=source", each, found "enrich"',
+    },
+    {
+      env: { ...pod, LOCAL_SERVICES: "enrich=door@x:1" },
+      says:
+        '"LOCAL_SERVICES": must be one of source, transform, sink, any, found "door"',
+    },
+    {
+      env: { ...pod, CLUSTER_ENDPOINT: "ftp://x" },
+      says: '"CLUSTER_ENDPOINT": must be "http://host:port"',
+    },
+    {
+      env: { ...pod, DISCOVERY_START_PORT: "9", DISCOVERY_END_PORT: "8" },
+      says: '"DISCOVERY_END_PORT": must be an integer from 9',
+    },
+    {
+      env: { ...pod, DISCOVERY_START_PORT: "1", DISCOVERY_END_PORT: "9000" },
+      says:
+        '"DISCOVERY_END_PORT": must make at most 4096 ports with "DISCOVERY_START_PORT", which is 1, found 9000',
+    },
+    {
+      env: { ...pod, DISCOVERY_END_PORT: "8" },
+      says: '"DISCOVERY_START_PORT": must be given with "DISCOVERY_END_PORT"',
+    },
+  ] as const
+) {
+  Deno.test(`a sidecar refuses ${says}`, async () => {
+    const { code, stderr } = await runServer([], { script, env });
+    assertEquals(code, 64, stderr);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+    assert(stderr.includes(says), stderr);
+  });
+}
+
+Deno.test("a sidecar names the permissions that it lacks", async () => {
+  const { code, stderr } = await runServer([], {
+    script,
+    env: {
+      ...pod,
+      GRPC_PORT: "9095",
+      CLUSTER_ENDPOINT: "10.0.0.1:50051",
+      LOCAL_SERVICES: "enrich=transform@127.0.0.1:50061",
+    },
+    deno: [
+      "--no-prompt",
+      "--allow-env=CONVEYOR_*,SIDECAR_ID,POD_NAME,POD_IP,NAMESPACE,GRPC_*,CLUSTER_ENDPOINT,LOCAL_SERVICES,DISCOVERY_START_PORT,DISCOVERY_END_PORT,HEARTBEAT_INTERVAL_SECS,DENO_KV_*,NO_COLOR,grpc_proxy,http_proxy,https_proxy,no_grpc_proxy,no_proxy",
+    ],
+  });
+  assertEquals(code, 77, stderr);
+  assertEquals(
+    stderr,
+    "Cannot start: the sidecar is not permitted what it needs; add " +
+      "--allow-net=0.0.0.0:9095,10.0.0.1:50051,127.0.0.1:50061\n",
+  );
+});
