@@ -59,7 +59,7 @@ Deno.test("serve() rejects with InvalidArgument naming option, rule and value", 
       "recordTypes",
       '"x"',
     ],
-    [{ address, tls: { cert: "", key: "k" } }, "tls.cert", '""'],
+    [{ address, tls: { cert: "", key: "k" } }, "tls.cert", '"0 characters"'],
     [
       { address, register: { ...register, router: "router:1" } },
       "register.router",
