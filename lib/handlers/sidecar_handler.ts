@@ -86,7 +86,12 @@ export class SidecarCoordinatorImpl {
       context.signal,
       requestId,
     );
-    const held = this.#replicated.state.assignments.of(sidecarId);
+    const { sidecars, assignments } = this.#replicated.state;
+    const sidecar = sidecars.get(sidecarId);
+    const held = assignments.of(sidecarId);
+    if (sidecar?.registrationId === registrationId) {
+      await this.#tellRest(sidecar, context.signal);
+    }
     return {
       success: true,
       registrationId,
@@ -246,6 +251,21 @@ export class SidecarCoordinatorImpl {
         ]),
       ),
     };
+  }
+
+  /** Notes what changed since a sidecar was entered: it is told of its assignments as they are now. */
+  async #tellRest(
+    sidecar: Readonly<Sidecar>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const untold = this.#replicated.state.assignments.untold(sidecar);
+    if (untold.commands.length === 0) return;
+    try {
+      await this.#tell(sidecar, untold, signal);
+    } catch (error) {
+      // Its next heartbeat says so.
+      if (!isReplaced(error)) throw error;
+    }
   }
 
   /** An assignment with the pipeline that it is of, which stands in the state once. */

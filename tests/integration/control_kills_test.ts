@@ -3,7 +3,7 @@ import { runControlKills } from "./control_kills.ts";
 // deno task control:kills does the same with 18 kills.
 Deno.test({
   name:
-    "offsets, checkpoints, pipelines and registrations are linearizable while routers are killed",
+    "offsets, checkpoints, pipelines, registrations and assignments are linearizable while routers are killed",
   // grpc-js leaves the backoff timer of a router that went away.
   sanitizeOps: false,
   sanitizeResources: false,

@@ -126,6 +126,33 @@ Deno.test("registerSidecar() repeated under one request id is one registration",
   assertEquals(ids.size, 1);
 });
 
+Deno.test("registerSidecar() tells what changed since the sidecar was entered, and it is not told again", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const metadata = { [requestIdKey]: new Uint8Array(16).fill(4) };
+  /** Its first answer was lost, and is asked for again. */
+  const again = async (): Promise<string[]> => {
+    const { message } = await node.calls.unary(methods.registerSidecar, {
+      sidecarId: "a",
+      sidecarEndpoint: "http://a:1",
+      localServices: ["in", "out"].map((serviceName) => ({
+        serviceName,
+        localEndpoint: "http://localhost",
+      })),
+    }, { metadata });
+    return Object.keys(message.versions);
+  };
+  assertEquals(await again(), []);
+  await create(node);
+  assertEquals(await again(), ["orders"]);
+  assertEquals(inShort(await beat(node, { sidecarId: "a" })), []);
+  await node.calls.unary(adminService.methods.disablePipeline, {
+    pipelineId: "orders",
+  });
+  assertEquals(await again(), []);
+  assertEquals(inShort(await beat(node, { sidecarId: "a" })), []);
+});
+
 Deno.test("registerSidecar() names the field that is malformed", async () => {
   await using cluster = await StateCluster.start(1);
   const node = cluster.node(1);
