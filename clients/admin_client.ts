@@ -84,7 +84,12 @@ export class AdminClient implements AsyncDisposable {
     return message.pipelineId;
   }
 
-  /** Replaces a pipeline; resolves with its new version. Records under way finish on the old one. */
+  /**
+   * Replaces a pipeline; resolves with its new version. Records under way finish on the old one before any
+   * record begins on the new one, so that each partition keeps its order. If the old one cannot finish
+   * them, because a service does not answer or it takes more than 10 s, they begin anew on the new one:
+   * its sinks may then get again what the old one had written.
+   */
   async updatePipeline(
     pipelineId: string,
     config: MessageInit<PipelineConfig>,

@@ -410,7 +410,9 @@ export const offsetCommitMs = 200;
 export const offsetCommitRecords = 10_000;
 /** Offsets in one commit; more follow in the next. */
 export const offsetsAtOnceMax = 10_000;
-/** Pause between two looks at credit that lapsed and partitions that are idle. */
+/** A version of a pipeline that was replaced has so long to finish its records; then they begin anew in the next. */
+export const replacedVersionMs = 10_000;
+/** Pause between two looks at credit that lapsed, idle partitions, and pipelines that were replaced. */
 export const housekeepingMs = 1_000;
 
 /** Room that a window of records, and the table of records under way, begins with. */

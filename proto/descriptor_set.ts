@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "6c7ace333e6722434b0cc87fb667eb4a726c98ecbb35bc8ea648d8b9340d3c4d";
+  "6aa10d278ecbc922d7824fe8ea11a92a3cc5ac56ad5387406865ec5fdb401987";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

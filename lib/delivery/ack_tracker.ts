@@ -12,6 +12,13 @@ import { Intake, type IntakeOwner, Outcome } from "./intake.ts";
 import type { EntryOwner, PartitionWindow } from "./partition_window.ts";
 import { Rejection } from "./rejection.ts";
 
+/** Where a record came in. */
+export interface Origin {
+  readonly intake: Intake;
+  readonly place: number;
+  readonly window: PartitionWindow | undefined;
+}
+
 /** The records that are under way. Slot 0 is none. */
 export class AckTracker implements EntryOwner {
   /** Windows whose offset was raised since they were looked at last; for whoever commits offsets. */
@@ -38,6 +45,7 @@ export class AckTracker implements EntryOwner {
   readonly #freeIntakes: number[] = [];
   #told: Intake[] = [];
   #open = 0;
+  #opened = 0;
 
   constructor(buffer: Buffer) {
     this.#buffer = buffer;
@@ -52,6 +60,7 @@ export class AckTracker implements EntryOwner {
   openIntake(owner: IntakeOwner, batchId: string, ids: RecordIds): Intake {
     const intake = new Intake(owner, batchId, ids);
     intake.number = this.#freeIntakes.pop() ?? this.#intakes.length;
+    intake.turn = this.#opened++;
     this.#intakes[intake.number] = intake;
     return intake;
   }
@@ -77,6 +86,15 @@ export class AckTracker implements EntryOwner {
     this.#branches[slot] = branches;
     if (window !== undefined) this.#entryOf[slot] = window.entry;
     return slot;
+  }
+
+  /** Where a record under way came in: its batch, its place there, its window if a source sent it. */
+  originOf(slot: number): Origin {
+    return {
+      intake: this.#intakes[this.#intakeOf[slot]!]!,
+      place: this.#placeOf[slot]!,
+      window: this.#windowOf[slot],
+    };
   }
 
   /** The record in a place of `intake` is the one that is under way as `first`. */

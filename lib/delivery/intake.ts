@@ -3,6 +3,7 @@
  * told to the source in one message for all that became known at a time.
  */
 import type { RecordIds } from "../../proto/record_ids.ts";
+import type { Load } from "./load.ts";
 import { Rejection } from "./rejection.ts";
 
 /** What became of a record, with the numbers of AckStatus. */
@@ -17,8 +18,10 @@ export enum Outcome {
 export interface IntakeOwner {
   /** The outcome of the records in `fresh`, the first `freshCount` of it, has become known. */
   told(intake: Intake): void;
-  /** All of it is answered: nothing of the batch will be read any more. */
+  /** All of it is answered: it comes to no stage any more. */
   intakeClosed(intake: Intake): void;
+  /** Its records as they came, each under way in the slot of its place; while it is open. */
+  loadOf(slots: Uint32Array): Load;
 }
 
 /** The open batch. Changed by the ack tracker alone. */
@@ -37,6 +40,8 @@ export class Intake {
   open: number;
   /** Its number among the open batches. */
   number = 0;
+  /** How many batches came before it. */
+  turn = 0;
   /** Whether the tracker has it on its list of batches with something to tell. */
   listed = false;
 

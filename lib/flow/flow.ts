@@ -137,7 +137,10 @@ export class Flow implements AsyncDisposable {
     return { granted, available, expiresInMs, level };
   }
 
-  /** Takes records by this pipeline from now on; those in an older version of it finish there. */
+  /**
+   * Takes records by this pipeline from now on. Those in an older version of it finish there first; if it
+   * cannot finish them, they begin anew in this one.
+   */
   setPipeline(pipeline: CompiledPipeline): void {
     this.#pipelines.set(pipeline);
   }
@@ -149,8 +152,7 @@ export class Flow implements AsyncDisposable {
 
   /** Resolves when no record is in any version of the pipeline. */
   async whenSettled(pipelineId: string): Promise<void> {
-    const runs = this.#pipelines.runsOf(pipelineId);
-    await Promise.all(runs.map((run) => run.whenOver()));
+    await this.#pipelines.settled(pipelineId);
   }
 
   /** Ids of the pipelines that take records. */
@@ -266,6 +268,7 @@ export class Flow implements AsyncDisposable {
     const { scheduler, clock } = this.#context.ports;
     return scheduler.after(housekeepingMs, () => {
       this.#sources.tick(clock.monotonicMs());
+      this.#pipelines.look();
       this.#tell();
       for (const session of this.#sessions) session.look();
       this.#cancelTick = this.#tickLater();

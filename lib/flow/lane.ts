@@ -67,10 +67,16 @@ export class Lane<Kind extends ServedKind> {
     return this.#work.count;
   }
 
+  /** Whether a call is under way. */
+  get busy(): boolean {
+    return this.#state === State.Calling;
+  }
+
   /** Goes on if it can. */
   pump(): void {
+    const { run } = this.#stage;
     // What a step brings about may lead back to here: the loop looks again after each.
-    if (this.#closed || this.#pumping) return;
+    if (this.#closed || this.#pumping || run.halted) return;
     this.#pumping = true;
     while (this.#state === State.Idle && this.#hasChunk()) this.#send();
     this.#pumping = false;
@@ -155,20 +161,22 @@ export class Lane<Kind extends ServedKind> {
     instance.port.call(request, {
       records: this.#chunks.next.positions.length,
       timeoutMs: patient ? undefined : settings.retry.attemptTimeoutMs,
-      signal: run.signal,
+      signal: patient ? run.patientSignal : run.signal,
     }).then((answer) => {
       if (this.#closed) return;
       this.#answered(answer, instance, clock.monotonicMs() - startMs);
-      this.#callEnded();
-      this.pump();
-      run.context.tell();
+      this.#goOnAfterCall();
     }, (error) => {
       if (this.#closed) return;
       this.#failed(asConveyorError(error), instance);
-      this.#callEnded();
-      this.pump();
-      run.context.tell();
+      this.#goOnAfterCall();
     });
+  }
+
+  #goOnAfterCall(): void {
+    this.#callEnded();
+    this.pump();
+    this.#stage.run.callEnded();
   }
 
   /** Unless it was decided to wait, the next call may be made. */

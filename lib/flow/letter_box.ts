@@ -50,6 +50,11 @@ export class LetterBox {
     return this.#waiting.length;
   }
 
+  /** Whether letters are being kept, or are about to be. */
+  get busy(): boolean {
+    return this.#putting || this.count > 0 && this.#failures === 0;
+  }
+
   /** Whether the stage must wait. */
   get blocks(): boolean {
     return this.#failures > 0 || this.#waiting.length >= lettersWaitingMax ||
@@ -140,7 +145,7 @@ export class LetterBox {
     for (const { slot } of batch) run.settle(slot);
     this.#put();
     this.#stage.wake();
-    run.context.tell();
+    run.callEnded();
   }
 
   #letGo(letters: readonly Waiting[]): void {
@@ -166,6 +171,7 @@ export class LetterBox {
         this.#put();
       },
     );
+    run.callEnded();
   }
 }
 

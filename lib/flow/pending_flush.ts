@@ -55,6 +55,12 @@ export class PendingFlush {
     return this.#count;
   }
 
+  /** Whether a flush is under way, or about to be. */
+  get busy(): boolean {
+    return this.#flushing.length > 0 ||
+      this.#count > 0 && this.#trouble === undefined;
+  }
+
   /** Whether the stage must wait for a flush. */
   get blocks(): boolean {
     return this.#cancelPause !== undefined || this.#count >= pendingRecordsMax;
@@ -192,7 +198,7 @@ export class PendingFlush {
     if (this.#count >= pendingRecordsMax) this.#flush();
     else if (this.#groups.size > 0) this.#wait();
     this.#stage.wake();
-    run.context.tell();
+    run.callEnded();
   }
 
   #writeAgain(group: Group): void {

@@ -1,14 +1,22 @@
 /**
- * One version of a pipeline at work. Records that enter it finish on it, also after it has been
- * replaced; when none is left it is over. A record has one branch for each place in the pipeline
- * where it, or something made of it, is.
+ * One version of a pipeline at work. What comes from sources is held until the version is opened:
+ * when those before it are done. A record has one branch for each place in the pipeline where it, or
+ * something made of it, is.
  */
 import type { Load, Records } from "../delivery/load.ts";
 import { Router } from "../routing/route.ts";
 import type { CompiledPipeline } from "../routing/types.ts";
 import { noFields } from "./exchange.ts";
 import type { FlowContext } from "./flow_context.ts";
+import { takesSource } from "./source_match.ts";
 import { StageRun } from "./stage_run.ts";
+
+/** Records that wait for their version to be opened. */
+interface Held {
+  readonly stage: number;
+  readonly load: Load;
+  readonly records: Records;
+}
 
 /** A version of a pipeline. */
 export class PipelineRun {
@@ -17,8 +25,14 @@ export class PipelineRun {
   readonly stages: readonly StageRun[];
   /** Aborts the calls under way when the pipeline is given up. */
   readonly #abort = new AbortController();
+  /** Aborts the calls that may take their time, before the others. */
+  #impatience = new AbortController();
   readonly #router: Router;
   #branches = 0;
+  #isOpen = false;
+  #held: Held[] = [];
+  #halted = false;
+  #whenRested: (() => void) | undefined;
   readonly #whenOver: (() => void)[] = [];
 
   constructor(context: FlowContext, pipeline: CompiledPipeline) {
@@ -33,17 +47,62 @@ export class PipelineRun {
     return this.#abort.signal;
   }
 
+  /** Of calls that may take their time. */
+  get patientSignal(): AbortSignal {
+    return this.#impatience.signal;
+  }
+
+  /** Whether what comes is let in at once. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Whether no more calls are to begin. */
+  get halted(): boolean {
+    return this.#halted;
+  }
+
+  /** Whether records wait for a service, or for the store of dead letters. */
+  get waits(): boolean {
+    return this.stages.some(({ trouble, buffered }) => trouble && buffered > 0);
+  }
+
   /** Branches of records that are in the pipeline. */
   get branches(): number {
     return this.#branches;
   }
 
+  /** The source stages that take the records of a source. */
+  entriesOf(sourceId: string): readonly number[] {
+    const registered = this.context.ports.services.source(sourceId);
+    return this.pipeline.sources
+      .filter(({ selector }) => takesSource(selector, sourceId, registered))
+      .map(({ index }) => index);
+  }
+
   /** Records, each with a branch for this pipeline, come in at a source stage. */
   enter(stage: number, load: Load, records: Records): void {
+    if (this.#isOpen) return this.begin(stage, load, records);
+    load.hold();
+    this.#branches += load.countOf(records);
+    this.#held.push({ stage, load, records });
+  }
+
+  /** Records come in before all that are held. */
+  begin(stage: number, load: Load, records: Records): void {
     const count = load.countOf(records);
     this.#branches += count;
     this.stages[stage]!.counters.processed += count;
     this.route(stage, load, records);
+  }
+
+  /** Lets in what is held, and from now on what comes. */
+  open(): void {
+    this.#isOpen = true;
+    this.#letGo(({ stage, load, records }) => {
+      this.#branches -= load.countOf(records);
+      this.begin(stage, load, records);
+    });
   }
 
   /** The records of a load, each with a branch for this pipeline, come in at any stage. */
@@ -93,21 +152,54 @@ export class PipelineRun {
     if (this.#branches === 0 && this.#whenOver.length > 0) this.#over();
   }
 
-  /** Resolves when no record is in it. */
-  whenOver(): Promise<void> {
-    if (this.#branches === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenOver.push(resolve));
+  /** Calls `over` once no record is in it. */
+  whenOver(over: () => void): void {
+    if (this.#branches === 0) over();
+    else this.#whenOver.push(over);
+  }
+
+  /**
+   * Begins no more calls and has those end that may take their time; calls `rested` once, when none is
+   * under way, unless the run goes on before.
+   */
+  halt(rested: () => void): void {
+    this.#halted = true;
+    this.#whenRested = rested;
+    this.#impatience.abort();
+    this.#lookWhetherRested();
+  }
+
+  /** Makes calls again. */
+  goOn(): void {
+    this.#halted = false;
+    this.#whenRested = undefined;
+    this.#impatience = new AbortController();
+    for (const stage of this.stages) stage.wake();
+  }
+
+  /** A call has ended, whatever came of it. */
+  callEnded(): void {
+    this.#lookWhetherRested();
+    this.context.tell();
   }
 
   /** Gives up all records in it: they are rejected, so that their source sends them again. */
   giveUp(): void {
-    this.#abort.abort();
-    for (const stage of this.stages) stage.giveUp();
+    this.takeBack((slot) => this.abandon(slot));
+  }
+
+  /** Takes all records out, for good: tells the slot of each branch. */
+  takeBack(each: (slot: number) => void): void {
+    this.#abortAll();
+    this.#letGo(({ load, records }) =>
+      forEach(load, records, (i) => each(load.slots[i]!))
+    );
+    for (const stage of this.stages) stage.giveUp(each);
   }
 
   /** Stops without a word to the records in it. */
   close(): void {
-    this.#abort.abort();
+    this.#abortAll();
     for (const stage of this.stages) stage.close();
   }
 
@@ -117,7 +209,26 @@ export class PipelineRun {
   }
 
   #over(): void {
-    for (const resolve of this.#whenOver.splice(0)) resolve();
+    for (const over of this.#whenOver.splice(0)) over();
+  }
+
+  #letGo(each: (held: Held) => void): void {
+    for (const held of this.#held.splice(0)) {
+      each(held);
+      held.load.release();
+    }
+  }
+
+  #abortAll(): void {
+    this.#abort.abort();
+    this.#impatience.abort();
+  }
+
+  #lookWhetherRested(): void {
+    if (!this.#whenRested || this.stages.some((stage) => stage.busy)) return;
+    const rested = this.#whenRested;
+    this.#whenRested = undefined;
+    rested();
   }
 
   /** Gives each record as many branches as there are targets that get it. */

@@ -1,20 +1,15 @@
-/**
- * The pipelines that run on this node. A pipeline that is replaced takes no more records, and lives
- * on until those in it are settled; the new version takes what comes from then on.
- */
+/** The pipelines that run on this node, each in its versions. */
 import type { CompiledPipeline } from "../routing/types.ts";
 import type { FlowContext } from "./flow_context.ts";
-import { PipelineRun } from "./pipeline_run.ts";
-import { takesSource } from "./source_match.ts";
+import type { PipelineRun } from "./pipeline_run.ts";
+import { PipelineVersions } from "./pipeline_versions.ts";
 import type { Source, Taker } from "./sources.ts";
 
 /** All pipelines. */
 export class Pipelines {
   readonly #context: FlowContext;
-  /** The version of each that takes records. */
-  readonly #active: Map<string, PipelineRun> = new Map();
-  /** Versions that have records and take no more, by pipeline. */
-  readonly #retired: Map<string, Set<PipelineRun>> = new Map();
+  /** Those that take records, or have some. */
+  readonly #versions: Map<string, PipelineVersions> = new Map();
   /** Rises when a source may have other takers than before. */
   #version = 0;
 
@@ -24,59 +19,57 @@ export class Pipelines {
 
   /** Of all that take records. */
   get ids(): readonly string[] {
-    return [...this.#active.keys()];
+    return [...this.#versions]
+      .filter(([, { active }]) => active !== undefined)
+      .map(([id]) => id);
   }
 
   /** The version that takes records. */
   get(pipelineId: string): PipelineRun | undefined {
-    return this.#active.get(pipelineId);
+    return this.#versions.get(pipelineId)?.active;
   }
 
-  /** All versions of a pipeline, the one that takes records first. */
+  /** All versions of a pipeline, the newest first. */
   runsOf(pipelineId: string): readonly PipelineRun[] {
-    const active = this.#active.get(pipelineId);
-    const retired = this.#retired.get(pipelineId) ?? [];
-    return active === undefined ? [...retired] : [active, ...retired];
+    return this.#versions.get(pipelineId)?.runs.toReversed() ?? [];
   }
 
   /** Takes records by this version from now on. */
   set(pipeline: CompiledPipeline): void {
-    void this.remove(pipeline.id);
-    this.#active.set(pipeline.id, new PipelineRun(this.#context, pipeline));
+    let versions = this.#versions.get(pipeline.id);
+    if (versions === undefined) {
+      versions = new PipelineVersions(this.#context);
+      this.#versions.set(pipeline.id, versions);
+    }
+    versions.set(pipeline);
     this.#version++;
   }
 
   /** Takes no more records; resolves when those in any version of it are settled. */
   async remove(pipelineId: string): Promise<void> {
-    const active = this.#active.get(pipelineId);
-    if (active !== undefined) {
-      this.#active.delete(pipelineId);
-      this.#version++;
-      this.#retire(pipelineId, active);
-    }
-    await Promise.all(
-      [...this.#retired.get(pipelineId) ?? []].map((run) => run.whenOver()),
-    );
+    const versions = this.#versions.get(pipelineId);
+    if (versions === undefined) return;
+    versions.remove();
+    this.#version++;
+    await this.settled(pipelineId);
+    if (versions.runs.length > 0) return;
+    if (this.#versions.get(pipelineId) !== versions) return;
+    this.#versions.delete(pipelineId);
   }
 
   /** Gives up the records in all versions of it. One that takes records goes on with those to come. */
   giveUp(pipelineId: string): void {
-    const runs = this.runsOf(pipelineId);
-    const active = this.#active.get(pipelineId);
-    if (active !== undefined) this.set(active.pipeline);
-    for (const run of runs) run.giveUp();
+    this.#versions.get(pipelineId)?.giveUp();
+    this.#version++;
   }
 
   /** The source stages that take the records of `source`. */
   takersOf(source: Source): readonly Taker[] {
     if (source.takersVersion === this.#version) return source.takers;
     const { sourceId } = source.account;
-    const registered = this.#context.ports.services.source(sourceId);
     source.takersVersion = this.#version;
-    source.takers = [...this.#active.values()].flatMap((run) =>
-      run.pipeline.sources
-        .filter(({ selector }) => takesSource(selector, sourceId, registered))
-        .map(({ index }) => ({ run, stage: index }))
+    source.takers = [...this.#versions.values()].flatMap(({ active }) =>
+      active?.entriesOf(sourceId).map((stage) => ({ run: active, stage })) ?? []
     );
     return source.takers;
   }
@@ -87,9 +80,19 @@ export class Pipelines {
     for (const run of this.#all()) run.servicesChanged();
   }
 
-  /** Resolves when no record is in any pipeline. */
-  async settled(): Promise<void> {
-    await Promise.all([...this.#all()].map((run) => run.whenOver()));
+  /** Looks whether a version that was replaced holds up the next; from time to time. */
+  look(): void {
+    for (const versions of this.#versions.values()) versions.look();
+  }
+
+  /** Resolves when no record is in any version of the pipeline; or in any pipeline. */
+  async settled(pipelineId?: string): Promise<void> {
+    const runs = pipelineId === undefined
+      ? [...this.#all()]
+      : this.runsOf(pipelineId);
+    await Promise.all(
+      runs.map((run) => new Promise<void>((over) => run.whenOver(over))),
+    );
   }
 
   /** Stops without a word to the records under way. */
@@ -98,22 +101,6 @@ export class Pipelines {
   }
 
   *#all(): Iterable<PipelineRun> {
-    yield* this.#active.values();
-    for (const runs of this.#retired.values()) yield* runs;
-  }
-
-  #retire(pipelineId: string, run: PipelineRun): void {
-    let runs = this.#retired.get(pipelineId);
-    if (runs === undefined) {
-      runs = new Set();
-      this.#retired.set(pipelineId, runs);
-    }
-    runs.add(run);
-    const forget = (): void => {
-      runs.delete(run);
-      if (runs.size > 0 || this.#retired.get(pipelineId) !== runs) return;
-      this.#retired.delete(pipelineId);
-    };
-    run.whenOver().then(forget);
+    for (const { runs } of this.#versions.values()) yield* runs;
   }
 }

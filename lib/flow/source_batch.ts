@@ -1,14 +1,14 @@
 /**
  * One batch that a source sent: who is told what became of its records, and when its bytes and its
- * view are let go. The bytes go when no stage needs them, the view when every record is answered.
+ * view are let go: when every record is answered and no stage reads them any more. Until then a record
+ * can be sent through anew from the start, as it came.
  */
 import type { SourceAccount } from "../delivery/buffer.ts";
 import type { Intake, IntakeOwner } from "../delivery/intake.ts";
-import type { LoadOwner } from "../delivery/load.ts";
+import { sourceLineage } from "../delivery/lineage.ts";
+import { Load, type LoadOwner } from "../delivery/load.ts";
 import type { RecordView } from "../../proto/record_view.ts";
 import type { FlowContext } from "./flow_context.ts";
-
-const empty: Uint8Array = new Uint8Array(0);
 
 /** Whoever sent batches. */
 export interface BatchSender {
@@ -21,16 +21,26 @@ export class SourceBatch implements IntakeOwner, LoadOwner {
   readonly view: RecordView;
   readonly #context: FlowContext;
   readonly #sender: BatchSender;
-  /** Whom the bytes are counted for, while they are held. */
+  readonly #lineage: number | Float64Array;
+  /** Whom the bytes are counted for, if records of the batch are under way. */
   #account: SourceAccount | undefined;
   #bytes = 0;
+  /** Loads that stages may read. */
+  #loads = 0;
   /** Records under way when the source was told last. */
   #underWay = 0;
   #closed = false;
 
-  constructor(context: FlowContext, sender: BatchSender, view: RecordView) {
+  /** `lineage` is as in a Load. */
+  constructor(
+    context: FlowContext,
+    sender: BatchSender,
+    view: RecordView,
+    lineage: number | Float64Array = sourceLineage,
+  ) {
     this.#context = context;
     this.#sender = sender;
+    this.#lineage = lineage;
     this.view = view;
   }
 
@@ -52,19 +62,25 @@ export class SourceBatch implements IntakeOwner, LoadOwner {
     this.#sender.batchTold(intake, wereUnderWay);
   }
 
+  loadOf(slots: Uint32Array): Load {
+    this.#loads++;
+    return new Load(this, this.view, slots, this.#lineage, this.#bytes);
+  }
+
   intakeClosed(): void {
     this.#closed = true;
-    if (this.#account === undefined) this.#giveView();
+    this.#letGo();
   }
 
   loadReleased(): void {
-    this.#context.buffer.removeBytes(this.#account!, this.#bytes);
-    this.#account = undefined;
-    if (this.#closed) this.#giveView();
-    else this.view.bytes = empty;
+    this.#loads--;
+    this.#letGo();
   }
 
-  #giveView(): void {
-    this.#context.views.records.give(this.view);
+  #letGo(): void {
+    if (!this.#closed || this.#loads > 0) return;
+    const { buffer, views } = this.#context;
+    if (this.#account) buffer.removeBytes(this.#account, this.#bytes);
+    views.records.give(this.view);
   }
 }

@@ -5,8 +5,7 @@
  */
 import { Credits, grantNow } from "../delivery/credits.ts";
 import { type Intake, Outcome } from "../delivery/intake.ts";
-import { sourceLineage } from "../delivery/lineage.ts";
-import { Load } from "../delivery/load.ts";
+import type { Load } from "../delivery/load.ts";
 import { pauses, pressureLevel } from "../delivery/pressure.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import type { BackpressureLevel } from "../../proto/messages/source.ts";
@@ -137,7 +136,7 @@ export class SourceSession implements BatchSender {
     batch.admitted(intake.open);
     if (admitted.length > 0) {
       batch.holdBytes(admitted[0]!.source.account, end - start);
-      const load = new Load(batch, view, slots, sourceLineage, end - start);
+      const load = batch.loadOf(slots);
       enter(admitted, load);
       load.release();
     }

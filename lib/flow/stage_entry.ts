@@ -5,7 +5,6 @@
  */
 import type { SourceAccount } from "../delivery/buffer.ts";
 import type { Intake } from "../delivery/intake.ts";
-import { Load } from "../delivery/load.ts";
 import type { RecordView } from "../../proto/record_view.ts";
 import type { FlowContext } from "./flow_context.ts";
 import type { PipelineRun } from "./pipeline_run.ts";
@@ -58,7 +57,7 @@ export class StageEntry implements BatchSender {
     const { buffer, tracker } = context;
     const { run, stage, view, bytes, account, lineage } = entry;
     const { count } = view;
-    const batch = new SourceBatch(context, this, view);
+    const batch = new SourceBatch(context, this, view, lineage);
     const intake = tracker.openIntake(batch, view.batchId, view.ids);
     this.#open.set(intake, entry);
     if (count === 0) {
@@ -73,7 +72,7 @@ export class StageEntry implements BatchSender {
     batch.admitted(count);
     batch.holdBytes(account, bytes);
     entry.opened?.(slots);
-    const load = new Load(batch, view, slots, lineage, bytes);
+    const load = batch.loadOf(slots);
     run.enterAt(stage, load);
     load.release();
     context.tell();

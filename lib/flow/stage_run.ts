@@ -99,6 +99,12 @@ export class StageRun {
       (this.pending?.count ?? 0);
   }
 
+  /** Whether a call is under way, or will be whatever the lanes do. */
+  get busy(): boolean {
+    return this.letters.busy || this.pending?.busy === true ||
+      this.#lanes.some((lane) => lane.busy);
+  }
+
   /** Why the stage waits; undefined while it does not. */
   get trouble(): Failure | undefined {
     return this.letters.trouble ?? this.service?.trouble ??
@@ -178,12 +184,11 @@ export class StageRun {
     return `${this.run.pipeline.id}/${this.settings.id}/${++this.#batches}`;
   }
 
-  /** Gives up all records in it. */
-  giveUp(): void {
-    const abandon = (slot: number): void => this.run.abandon(slot);
-    for (const lane of this.#lanes) lane.giveUp(abandon);
-    this.letters.giveUp(abandon);
-    this.pending?.giveUp(abandon);
+  /** Gives up all records in it: tells the slot of each branch. */
+  giveUp(each: (slot: number) => void): void {
+    for (const lane of this.#lanes) lane.giveUp(each);
+    this.letters.giveUp(each);
+    this.pending?.giveUp(each);
     this.#waiting = 0;
   }
 

@@ -14,7 +14,8 @@ export interface RouterAdminMethods {
     kind: "unary";
   };
   /**
-   * Replaces a pipeline without loss: records under way finish as they began.
+   * Replaces a pipeline without loss: records under way finish as they began,
+   * before newer ones begin; what cannot finish begins anew.
    */
   updatePipeline: {
     request: UpdatePipelineRequest;

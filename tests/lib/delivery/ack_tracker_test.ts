@@ -8,7 +8,7 @@ import {
 } from "../../../lib/delivery/partition_window.ts";
 import { Rejection } from "../../../lib/delivery/rejection.ts";
 import { seededRandom } from "../../../lib/random.ts";
-import { recordsOf, viewOf } from "../../fixtures/loads.ts";
+import { nobody, recordsOf, viewOf } from "../../fixtures/loads.ts";
 
 /** A tracker, one partition, and what the owners of batches were told. */
 class Setup {
@@ -33,6 +33,7 @@ class Setup {
     const { ids } = viewOf(recordsOf(...sequences));
     return this.tracker.openIntake(
       {
+        ...nobody,
         told: ({ batchId, ids, fresh, freshCount, outcomes }) => {
           for (let n = 0; n < freshCount; n++) {
             const place = fresh[n]!;

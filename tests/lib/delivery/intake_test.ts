@@ -1,11 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { Intake, Outcome } from "../../../lib/delivery/intake.ts";
 import { Rejection } from "../../../lib/delivery/rejection.ts";
-import { recordsOf, viewOf } from "../../fixtures/loads.ts";
+import { nobody, recordsOf, viewOf } from "../../fixtures/loads.ts";
 
 Deno.test("Intake gathers outcomes in the order in which they become known", () => {
-  const owner = { told: () => {}, intakeClosed: () => {} };
-  const intake = new Intake(owner, "b", viewOf(recordsOf(1, 2, 3)).ids);
+  const intake = new Intake(nobody, "b", viewOf(recordsOf(1, 2, 3)).ids);
   assertEquals([intake.count, intake.open, intake.freshCount], [3, 3, 0]);
   intake.answer(2, Outcome.Accepted, Rejection.None);
   intake.answer(0, Outcome.Rejected, Rejection.NoCredit);

@@ -14,13 +14,13 @@ import { codecOf } from "../../../proto/codec.ts";
 import type { PushResponse } from "../../../proto/messages/source.ts";
 import { RecordView } from "../../../proto/record_view.ts";
 import { schema } from "../../../proto/schema.ts";
+import { nobody } from "../../fixtures/loads.ts";
 import { randomBatch } from "../../fixtures/random_records.ts";
 import { recordBatchMessage } from "../../fixtures/record_messages.ts";
 
 const codec = codecOf<PushResponse>(
   schema.lookupType("conveyor.source.PushResponse"),
 );
-const owner = { told: () => {}, intakeClosed: () => {} };
 
 Deno.test("ackMessage() tells of each record by its identity, over the whole range of it", () => {
   const seed = 7;
@@ -28,7 +28,7 @@ Deno.test("ackMessage() tells of each record by its identity, over the whole ran
   for (let round = 0; round < 200; round++) {
     const bytes = recordBatchMessage.encode(randomBatch(random));
     const view = new RecordView().reset(bytes).addBatch();
-    const intake = new Intake(owner, view.batchId, view.ids);
+    const intake = new Intake(nobody, view.batchId, view.ids);
     const expected: unknown[] = [];
     for (let i = 0; i < view.count; i++) {
       const outcome = 1 + Math.floor(random() * 3) as Outcome;
@@ -58,7 +58,7 @@ Deno.test("ackMessage() tells only what has become known", () => {
     records: [1, 2, 3].map((sequenceNumber) => ({ id: { sequenceNumber } })),
   });
   const view = new RecordView().reset(bytes).addBatch();
-  const intake = new Intake(owner, "", view.ids);
+  const intake = new Intake(nobody, "", view.ids);
   intake.answer(2, Outcome.Accepted, Rejection.None);
   const { ack } = codec.decode(ackMessage(intake));
   assertEquals(

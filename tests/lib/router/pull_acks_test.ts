@@ -6,7 +6,7 @@ import { PullAcks } from "../../../lib/router/pull_acks.ts";
 import { codecOf } from "../../../proto/codec.ts";
 import { type AckRequest, AckStatus } from "../../../proto/messages/source.ts";
 import { schema } from "../../../proto/schema.ts";
-import { viewOf } from "../../fixtures/loads.ts";
+import { nobody, viewOf } from "../../fixtures/loads.ts";
 import { VirtualTime } from "../../fixtures/virtual_time.ts";
 
 const codec = codecOf<AckRequest>(
@@ -58,8 +58,7 @@ function settled(...sequences: readonly number[]): Intake {
       id: { sourceId: "numbers-1", sequenceNumber },
     })),
   );
-  const owner = { told: () => {}, intakeClosed: () => {} };
-  const intake = new Intake(owner, "b", view.ids);
+  const intake = new Intake(nobody, "b", view.ids);
   sequences.forEach((_, place) =>
     intake.answer(place, Outcome.Accepted, Rejection.None)
   );
