@@ -44,7 +44,12 @@ export { SinkClient } from "./clients/sink_client.ts";
 export type { WriteStreamOptions } from "./clients/sink_client.ts";
 export { LookupClient } from "./clients/lookup_client.ts";
 export { SourceClient } from "./clients/source_client.ts";
-export type { PushAllOptions, PushSummary } from "./clients/source_client.ts";
+export type {
+  PushAllOptions,
+  PushSummary,
+  SidecarConnectOptions,
+  SidecarPushOptions,
+} from "./clients/source_client.ts";
 export type { RecordOutcome } from "./clients/push_ledger.ts";
 export { AckStatus } from "./proto/messages/source.ts";
 export { AdminClient } from "./clients/admin_client.ts";

@@ -1,12 +1,13 @@
 /**
- * What a source has pushed and what became of each record. A record stays here until the router has
+ * What a source has pushed and what became of each record. A record stays here until whoever takes it has
  * said so: one whose ack was lost with its connection is sent again, in its place.
  */
 import { Code, ConveyorError, invalidArgument, quote } from "../lib/errors.ts";
 import { requiredObject } from "../lib/options.ts";
 import type { MessageInit } from "../proto/codec.ts";
 import type { Record, RecordId } from "../proto/messages/common.ts";
-import { AckStatus, type RecordAck } from "../proto/messages/source.ts";
+import { AckStatus } from "../proto/messages/source.ts";
+import type { PushAck } from "./push_wire.ts";
 
 /** What became of one record. */
 export interface RecordOutcome {
@@ -56,6 +57,7 @@ export class PushLedger {
   #unsent: Push[] = [];
   readonly #batches = new Map<string, SentBatch>();
   #count = 0;
+  #refusal: string | undefined;
 
   constructor(sourceId: string) {
     this.#sourceId = sourceId;
@@ -112,18 +114,37 @@ export class PushLedger {
     return { batchId, records: places.map((place) => push.records[place]!) };
   }
 
-  /** Notes acks; one of a record that was not sent is DataLoss. */
-  ack(batchId: string, acks: readonly RecordAck[]): void {
+  /** Why records were not taken that are sent again; undefined when all of the last ack were. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /**
+   * Notes acks; one of a record that was not sent is DataLoss. Gives the number of records that are to be
+   * sent again.
+   */
+  ack(batchId: string, acks: readonly PushAck[]): number {
     const batch = this.#batches.get(batchId);
     if (batch === undefined) {
       throw unknownAck(`of the batch ${quote(batchId)}, which was not sent`);
     }
-    for (const [at, ack] of acks.entries()) this.#settle(batch, at, ack);
+    let again = 0;
+    this.#refusal = undefined;
+    for (const [at, ack] of acks.entries()) {
+      if (!this.#settle(batch, at, ack)) again++;
+    }
     if (batch.left === 0) this.#batches.delete(batchId);
     const { push } = batch;
-    if (push.left > 0) return;
-    this.#open.delete(push);
-    push.resolve(push.outcomes);
+    if (again > 0) {
+      this.#unsent = [...this.#open].filter(({ from, records }) =>
+        from < records.length
+      );
+    }
+    if (push.left === 0) {
+      this.#open.delete(push);
+      push.resolve(push.outcomes);
+    }
+    return again;
   }
 
   /** The stream broke: what was sent and not acked is to be sent again. */
@@ -146,25 +167,31 @@ export class PushLedger {
     this.#unsent = [];
   }
 
-  #settle(batch: SentBatch, at: number, ack: RecordAck): void {
-    const place = placeOf(batch, at, ack.recordId);
+  /** Notes one ack; whether the record is settled. */
+  #settle(batch: SentBatch, at: number, ack: PushAck): boolean {
+    const { push } = batch;
+    const { recordId, status, errorMessage } = ack;
+    const place = placeOf(batch, at, recordId);
     if (place === undefined) {
       throw unknownAck(
-        `of the record ${ack.recordId?.partition}/${ack.recordId?.sequenceNumber}, which is not in its batch`,
+        `of the record ${recordId?.partition}/${recordId?.sequenceNumber}, which is not in its batch`,
       );
     }
-    if (ack.status === AckStatus.Unspecified) {
+    if (status === AckStatus.Unspecified) {
       throw unknownAck("that does not say what became of the record");
     }
-    const { push } = batch;
-    push.states[place] = State.Settled;
-    push.outcomes[place] = {
-      id: push.records[place]!.id!,
-      status: ack.status,
-      error: ack.errorMessage,
-    };
-    push.left--;
     batch.left--;
+    if (status === "again") {
+      push.states[place] = State.Unsent;
+      push.from = Math.min(push.from, place);
+      this.#refusal = errorMessage;
+      return false;
+    }
+    push.states[place] = State.Settled;
+    const id = push.records[place]!.id!;
+    push.outcomes[place] = { id, status, error: errorMessage };
+    push.left--;
+    return true;
   }
 
   /** The record with this source's name in its identity. */
@@ -195,18 +222,18 @@ export class PushLedger {
 function placeOf(
   { push, places }: SentBatch,
   at: number,
-  id: RecordId | undefined,
+  id: PushAck["recordId"],
 ): number | undefined {
   const fits = (place: number | undefined): boolean =>
     place !== undefined && push.states[place] === State.Sent &&
     id?.sequenceNumber === push.records[place]!.id!.sequenceNumber &&
-    id?.partition === (push.records[place]!.id!.partition ?? 0);
+    (id?.partition ?? 0) === (push.records[place]!.id!.partition ?? 0);
   return fits(places[at]) ? places[at] : places.find(fits);
 }
 
 function unknownAck(what: string): ConveyorError {
   return new ConveyorError(
     Code.DataLoss,
-    `Cannot use an ack of the router: it is one ${what}`,
+    `Cannot use an ack: it is one ${what}`,
   );
 }

@@ -8,36 +8,31 @@ import {
   pushBatchRecords,
   timeoutMsMax,
 } from "../lib/limits.ts";
-import type { MessageInit } from "../proto/codec.ts";
-import type {
-  BackpressureSignal,
-  PushRequest,
-  PushResponse,
-  SourceRouterMethods,
-} from "../proto/messages/source.ts";
-import { type Service, serviceOf } from "../proto/service.ts";
+import { backoffMs, resolveRetryPolicy } from "../lib/delivery/retry.ts";
+import { systemRandom } from "../lib/random.ts";
 import { CreditPurse } from "./credit_purse.ts";
-import type { PushLedger } from "./push_ledger.ts";
+import type { PushBatch, PushLedger } from "./push_ledger.ts";
+import type { PushAnswer, PushWire } from "./push_wire.ts";
 import type { Transport } from "./transport.ts";
 
-const { methods }: Service<SourceRouterMethods> = serviceOf(
-  "conveyor.source.SourceRouter",
-);
+const policy = resolveRetryPolicy();
 
 /** A push stream. */
 export class PushStream {
   readonly #transport: Transport;
+  readonly #wire: PushWire;
   readonly #ledger: PushLedger;
-  readonly #sourceId: string;
   readonly #purse = new CreditPurse();
   #pausedUntilMs = 0;
   #batchRecords = pushBatchRecords;
   #wake: (() => void) | undefined;
   #over = false;
+  /** Acks in a row after which something was to be sent again. */
+  #refusals = 0;
 
-  constructor(transport: Transport, sourceId: string, ledger: PushLedger) {
+  constructor(transport: Transport, wire: PushWire, ledger: PushLedger) {
     this.#transport = transport;
-    this.#sourceId = sourceId;
+    this.#wire = wire;
     this.#ledger = ledger;
   }
 
@@ -46,11 +41,8 @@ export class PushStream {
     const onAbort = (): void => this.wake();
     signal.addEventListener("abort", onAbort);
     try {
-      const answers = this.#transport.stream(
-        methods.pushRecords,
-        this.#requests(signal),
-        { signal },
-      );
+      const batches = this.#batches(signal);
+      const answers = this.#wire.open(this.#transport, batches, signal);
       for await (const answer of answers) {
         this.#take(answer);
         this.wake();
@@ -67,9 +59,9 @@ export class PushStream {
     this.#wake?.();
   }
 
-  async *#requests(
+  async *#batches(
     signal: AbortSignal,
-  ): AsyncGenerator<MessageInit<PushRequest>, void, void> {
+  ): AsyncGenerator<PushBatch, void, void> {
     while (!this.#over && !signal.aborted) {
       const nowMs = systemClock.nowMs();
       const room = nowMs < this.#pausedUntilMs
@@ -78,7 +70,7 @@ export class PushStream {
       const batch = this.#ledger.next(room);
       if (batch !== undefined) {
         this.#purse.spend(batch.records.length);
-        yield { batch };
+        yield batch;
         continue;
       }
       const woken = await this.#change(this.#patienceMs(nowMs));
@@ -86,22 +78,34 @@ export class PushStream {
     }
   }
 
-  #take({ ack, backpressure, credits }: PushResponse): void {
-    if (ack) this.#ledger.ack(ack.batchId, ack.recordAcks);
-    else if (credits) this.#purse.add(credits.credits, credits.expiresAtMs);
-    else if (backpressure) this.#adapt(backpressure);
+  #take(answer: PushAnswer): void {
+    switch (answer?.kind) {
+      case "acks": {
+        const again = this.#ledger.ack(answer.batchId, answer.acks);
+        this.#refusals = again === 0 ? 0 : this.#refusals + 1;
+        // What was not taken now is no better at once.
+        if (again > 0) {
+          this.#pause(backoffMs(policy, this.#refusals, systemRandom));
+        }
+        return;
+      }
+      case "credit":
+        return this.#purse.add(answer.credits, answer.expiresAtMs);
+      case "pressure":
+        this.#pausedUntilMs = 0;
+        this.#pause(answer.pauseMs);
+        this.#batchRecords = answer.batchRecords ?? pushBatchRecords;
+        return;
+      case undefined:
+        return;
+      default:
+        return answer satisfies never;
+    }
   }
 
-  #adapt(
-    { pause, recommendedBatchSize, resumeAfterMs }: BackpressureSignal,
-  ): void {
-    const waitMs = resumeAfterMs > 0n
-      ? Number(resumeAfterMs)
-      : pause
-      ? Infinity
-      : 0;
-    this.#pausedUntilMs = systemClock.nowMs() + waitMs;
-    this.#batchRecords = recommendedBatchSize || pushBatchRecords;
+  #pause(ms: number): void {
+    const untilMs = systemClock.nowMs() + ms;
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
   }
 
   /** How long to wait for the router before doing something about it. */
@@ -114,17 +118,12 @@ export class PushStream {
   async #askForCredits(signal: AbortSignal): Promise<void> {
     const nowMs = systemClock.nowMs();
     if (nowMs < this.#pausedUntilMs || this.#purse.available(nowMs) > 0) return;
-    const { message } = await this.#transport.unary(methods.requestCredits, {
-      sourceId: this.#sourceId,
-      requestedCredits: BigInt(this.#batchRecords),
-    }, { signal });
-    const { grantedCredits, expiresInMs } = message;
-    this.#purse.add(
-      grantedCredits,
-      expiresInMs === 0n
-        ? 0n
-        : BigInt(Math.floor(systemClock.nowMs())) + expiresInMs,
+    const credit = await this.#wire.askForCredit?.(
+      this.#transport,
+      this.#batchRecords,
+      signal,
     );
+    if (credit) this.#purse.add(credit.credits, credit.expiresAtMs);
   }
 
   /** Waits to be woken, at most `ms`; whether it was. */

@@ -1,4 +1,4 @@
-/** Pushes a source's records to a router, and tells what became of each. */
+/** Pushes a source's records to a router or a sidecar, and tells what became of each. */
 import { setTimeout as delay } from "node:timers/promises";
 import {
   backoffMs,
@@ -11,7 +11,7 @@ import {
   pushLingerMs,
   recordsInFlightMax,
 } from "../lib/limits.ts";
-import { requiredString } from "../lib/options.ts";
+import { requiredObject, requiredString } from "../lib/options.ts";
 import { systemRandom } from "../lib/random.ts";
 import type { MessageInit } from "../proto/codec.ts";
 import type { CheckpointServiceMethods } from "../proto/messages/checkpoint.ts";
@@ -22,13 +22,26 @@ import type { ConnectOptions } from "./channel_options.ts";
 import { gathered } from "./gathered.ts";
 import { PushLedger, type RecordOutcome } from "./push_ledger.ts";
 import { PushStream } from "./push_stream.ts";
+import type { PushWire } from "./push_wire.ts";
 import type { Records } from "./record_stream.ts";
 import { RouterChannel } from "./router_channel.ts";
+import { RouterPush } from "./router_push.ts";
+import { SidecarPush } from "./sidecar_push.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 const checkpoints: Service<CheckpointServiceMethods> = serviceOf(
   "conveyor.checkpoint.CheckpointService",
 );
+
+/** What is pushed to a sidecar. */
+export interface SidecarPushOptions {
+  /** Pipeline that the records are for. @default every one that takes the source */
+  readonly pipelineId?: string;
+}
+
+/** Options of `SourceClient.connectToSidecar`. */
+export interface SidecarConnectOptions
+  extends ConnectOptions, SidecarPushOptions {}
 
 /** Options of `SourceClient.pushAll`. */
 export interface PushAllOptions {
@@ -47,11 +60,14 @@ export interface PushSummary {
 }
 
 /**
- * A producer's end of a router: sends records within the credit it is granted, at the pace the router
- * asks for, and keeps each until the router has settled it. When the connection breaks it dials again
- * with growing pauses and sends again what was not acked; the router knows what it has already.
+ * A producer's end of a router or of its pod's sidecar: sends records within the credit it is granted, at
+ * the pace that it is asked for, and keeps each until it is settled. When the connection breaks it dials
+ * again with growing pauses, goes to the next address where there are several, and sends again what was
+ * not acked; the other side knows what it has already.
  *
- * A rejected record is no error: its outcome says so, and the caller still has the record. Methods
+ * A rejected record is no error: its outcome says so, and the caller still has the record. A sidecar
+ * rejects only what it can never take: what it cannot take now is sent again until it does, and `refusal`
+ * says why meanwhile. Methods
  * reject with a `ConveyorError`: `InvalidArgument` for a record without sequence number (nothing is
  * sent), the router's own status for what no repetition mends, and `Canceled` once the client is
  * closed.
@@ -69,21 +85,48 @@ export interface PushSummary {
  *   return outcomes.filter(({ error }) => error === "").length;
  * }
  * ```
+ *
+ * @example To the sidecar of the source's pod
+ * ```ts
+ * import { SourceClient } from "@conveyor/grpc";
+ *
+ * async function upload(lines: readonly string[]): Promise<void> {
+ *   await using source = await SourceClient.connectToSidecar(
+ *     "http://localhost:9091",
+ *     "orders",
+ *   );
+ *   await source.push(lines.map((line, at) => ({
+ *     id: { sequenceNumber: BigInt(at + 1) },
+ *     payload: new TextEncoder().encode(line),
+ *   })));
+ * }
+ * ```
  */
 export class SourceClient implements AsyncDisposable {
   /** The source whose records this client pushes. */
   readonly sourceId: string;
   readonly #transport: Transport;
+  readonly #wire: PushWire;
   readonly #ledger: PushLedger;
   readonly #closing = new AbortController();
   #stream: PushStream | undefined;
   #pushing: Promise<void> | undefined;
   #failure: ConveyorError | undefined;
 
-  /** A client over a connection that exists already; `connect` makes one. */
-  constructor(transport: Transport, sourceId: string) {
+  /**
+   * A client over a connection that exists already, which `connect` and `connectToSidecar` make; with
+   * `sidecar` over one to a sidecar.
+   */
+  constructor(
+    transport: Transport,
+    sourceId: string,
+    sidecar?: SidecarPushOptions,
+  ) {
     this.sourceId = requiredString("sourceId", sourceId);
     this.#transport = transport;
+    this.#wire = sidecar
+      ? new SidecarPush(sourceId, sidecar.pipelineId ?? "")
+      : new RouterPush(sourceId);
     this.#ledger = new PushLedger(sourceId);
   }
 
@@ -99,6 +142,30 @@ export class SourceClient implements AsyncDisposable {
     requiredString("sourceId", sourceId);
     const transport = await RouterChannel.connect(routers, options);
     return new SourceClient(transport, sourceId);
+  }
+
+  /**
+   * Connects to a sidecar, or to the first of several that answers; addresses as those of `connect`. A
+   * router may stand among them: it takes records in the same way. Rejects with Unavailable when none
+   * answers in time.
+   */
+  static async connectToSidecar(
+    sidecars: string | readonly string[],
+    sourceId: string,
+    options: SidecarConnectOptions = {},
+  ): Promise<SourceClient> {
+    requiredString("sourceId", sourceId);
+    const { pipelineId = "", ...connect } = requiredObject("options", options);
+    const transport = await RouterChannel.connect(sidecars, connect);
+    return new SourceClient(transport, sourceId, { pipelineId });
+  }
+
+  /**
+   * Why the sidecar did not take records that are sent again, by its last answer; undefined when it took
+   * all of them. Routers reject such records instead.
+   */
+  get refusal(): string | undefined {
+    return this.#ledger.refusal;
   }
 
   /**
@@ -148,7 +215,7 @@ export class SourceClient implements AsyncDisposable {
 
   /**
    * Where to go on in each partition: the sequence number after the last one that is settled with all
-   * before it. A partition that the router has not heard of is not in the map.
+   * before it. A partition that the cluster has not heard of is not in the map.
    */
   async resumePositions(
     options?: CallOptions,
@@ -187,7 +254,7 @@ export class SourceClient implements AsyncDisposable {
     while (!signal.aborted) {
       const stream = new PushStream(
         this.#transport,
-        this.sourceId,
+        this.#wire,
         this.#ledger,
       );
       this.#stream = stream;
@@ -197,7 +264,8 @@ export class SourceClient implements AsyncDisposable {
       } catch (thrown) {
         const error = asConveyorError(thrown);
         if (signal.aborted) return;
-        if (!isTransient(error.code)) {
+        // Nobody here has cancelled: the other side has stopped, or is about to.
+        if (!isTransient(error.code) && error.code !== Code.Canceled) {
           this.#failure = error;
           this.#ledger.fail(error);
           return;

@@ -27,15 +27,17 @@ import { reflectionHandlers, reflectionServices } from "../rpc/reflection.ts";
 import { RpcServer } from "../rpc/server.ts";
 import { systemScheduler } from "../scheduler.ts";
 import { ChannelPool } from "../services/channel_pool.ts";
+import { checkpointService } from "../handlers/checkpoint_handler.ts";
 import { ClusterLetters } from "./cluster_letters.ts";
 import { Coordination, type SidecarState } from "./coordination.ts";
 import { Duties } from "./duties.ts";
 import { LocalServices } from "./local_services.ts";
 import { RoutingTable } from "./routing_table.ts";
+import { sourceOffsets } from "./source_offsets.ts";
 import { SidecarOffsets } from "./sidecar_offsets.ts";
 import type { ResolvedSidecarOptions } from "./sidecar_options.ts";
 
-const names = [dataPlaneService, ...reflectionServices]
+const names = [dataPlaneService, checkpointService, ...reflectionServices]
   .map(({ name }) => name).concat("grpc.health.v1.Health");
 
 /** A sidecar that runs. */
@@ -72,8 +74,9 @@ export class RunningSidecar {
       localUrls: () =>
         this.#services.list.map(({ localEndpoint }) => localEndpoint),
     });
+    const checkpoints = new CheckpointClient(cluster);
     const offsets = new SidecarOffsets(
-      new CheckpointClient(cluster),
+      checkpoints,
       ({ sourceId, partition, offset }) =>
         this.#flow.offsetRaised(sourceId, partition, offset),
     );
@@ -106,7 +109,7 @@ export class RunningSidecar {
       state: () => this.#state(),
       heartbeatIntervalMs,
     });
-    this.#server = this.#serverOf(offsets);
+    this.#server = this.#serverOf(offsets, checkpoints);
   }
 
   /** Listens, registers, and resolves with the address to dial. */
@@ -176,14 +179,17 @@ export class RunningSidecar {
     };
   }
 
-  #serverOf(offsets: SidecarOffsets): RpcServer {
+  #serverOf(
+    offsets: SidecarOffsets,
+    checkpoints: CheckpointClient,
+  ): RpcServer {
     const server = new RpcServer(this.#options.grpc, report).add(
       dataPlaneService,
       new DataPlaneHandler({
         flow: this.#flow,
         expectSource: (...source) => offsets.expect(...source),
       }),
-    );
+    ).add(checkpointService, sourceOffsets(checkpoints));
     this.#health.addTo(server);
     for (const service of reflectionServices) {
       server.add(service, reflectionHandlers(names));

@@ -111,3 +111,24 @@ Deno.test("PushLedger.fail() rejects every push, and an empty one never waits", 
   await refused;
   assertEquals([ledger.isEmpty, ledger.hasUnsent], [true, false]);
 });
+
+Deno.test("PushLedger sends again what was not taken, before what comes after it", async () => {
+  const ledger = new PushLedger("s");
+  const pushed = ledger.add(records(1, 2, 3, 4));
+  const later = ledger.add(records(5));
+  const batch = ledger.next(3)!;
+  const again = { ...ack(2), status: "again", errorMessage: "full" } as const;
+  assertEquals(ledger.ack(batch.batchId, [ack(1), again, ack(3)]), 1);
+  assertEquals(ledger.refusal, "full");
+  const second = ledger.next(9)!;
+  const third = ledger.next(9)!;
+  assertEquals([sequencesOf(second), sequencesOf(third)], [[2, 4], [5]]);
+  assertEquals(ledger.ack(second.batchId, [ack(4), ack(2)]), 0);
+  assertEquals(ledger.refusal, undefined);
+  ledger.ack(third.batchId, [ack(5)]);
+  assertEquals(
+    [...await pushed, ...await later].map(({ status }) => AckStatus[status]),
+    Array(5).fill("Accepted"),
+  );
+  assertEquals([ledger.isEmpty, ledger.hasUnsent], [true, false]);
+});

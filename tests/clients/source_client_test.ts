@@ -10,10 +10,18 @@ import {
   type PushResponse,
   type SourceRouterMethods,
 } from "../../proto/messages/source.ts";
+import {
+  AckStatus as PodAckStatus,
+  type PushRecordsResponse,
+  type SidecarDataPlaneMethods,
+} from "../../proto/messages/sidecar.ts";
 import { serviceOf } from "../../proto/service.ts";
 import { Loopback } from "../fixtures/loopback.ts";
 
 const router = serviceOf<SourceRouterMethods>("conveyor.source.SourceRouter");
+const dataPlane = serviceOf<SidecarDataPlaneMethods>(
+  "conveyor.sidecar.SidecarDataPlane",
+);
 const checkpoint = serviceOf<CheckpointServiceMethods>(
   "conveyor.checkpoint.CheckpointService",
 );
@@ -29,6 +37,7 @@ function settling(
   seen: bigint[],
   credits: number,
   endAfter = Infinity,
+  code = Code.Unavailable,
 ): NonNullable<Handlers<SourceRouterMethods>["pushRecords"]> {
   return async function* (requests): AsyncGenerator<MessageInit<PushResponse>> {
     yield { credits: { credits: BigInt(credits) } };
@@ -40,7 +49,7 @@ function settling(
       assert(room >= 0, "more records than credit");
       for (const { id } of given) seen.push(id!.sequenceNumber);
       if (++taken > endAfter) {
-        throw new ConveyorError(Code.Unavailable, "the router goes");
+        throw new ConveyorError(code, "the router goes");
       }
       yield {
         ack: {
@@ -70,21 +79,26 @@ Deno.test("push() resolves with an outcome per record, within the credit granted
   assertEquals(seen, records(50).map(({ id }) => id!.sequenceNumber!));
 });
 
-Deno.test("push() sends again, after a broken stream, what was not acked", async () => {
-  const seen: bigint[] = [];
-  let streams = 0;
-  const transport = new Loopback().add(router, {
-    pushRecords: (requests, context) =>
-      settling(seen, 10, streams++ === 0 ? 2 : Infinity)(requests, context),
+// A server that stops at once cancels the streams that it has.
+for (const code of [Code.Unavailable, Code.Canceled]) {
+  Deno.test(`push() sends again, after a stream that ended as ${Code[code]}, what was not acked`, async () => {
+    const seen: bigint[] = [];
+    let streams = 0;
+    const transport = new Loopback().add(router, {
+      pushRecords: (requests, context) => {
+        const endAfter = streams++ === 0 ? 2 : Infinity;
+        return settling(seen, 10, endAfter, code)(requests, context);
+      },
+    });
+    await using source = new SourceClient(transport, "orders");
+    const outcomes = await source.push(records(40));
+    assertEquals(outcomes.length, 40);
+    assertEquals(streams, 2);
+    // The third batch of the first stream was taken and never acked.
+    assertEquals(seen.filter((sequence) => sequence === 21n).length, 2);
+    assertEquals(new Set(seen).size, 40);
   });
-  await using source = new SourceClient(transport, "orders");
-  const outcomes = await source.push(records(40));
-  assertEquals(outcomes.length, 40);
-  assertEquals(streams, 2);
-  // The third batch of the first stream was taken and never acked.
-  assertEquals(seen.filter((sequence) => sequence === 21n).length, 2);
-  assertEquals(new Set(seen).size, 40);
-});
+}
 
 Deno.test("push() rejects with what no repetition mends", async () => {
   const transport = new Loopback().add(router, {
@@ -207,4 +221,106 @@ Deno.test("close() rejects what is not settled", async () => {
   await source.close();
   assertEquals((await refused).code, Code.Canceled);
   await assertRejects(() => source.push(records(1)), ConveyorError);
+});
+
+/** A data plane that opens with `credits`, and answers record n for the k-th time as `statusOf(n, k)`. */
+function podAnswering(
+  seen: bigint[],
+  credits: number,
+  statusOf: (sequence: number, time: number) => PodAckStatus,
+): NonNullable<Handlers<SidecarDataPlaneMethods>["pushRecords"]> {
+  return async function* (
+    requests,
+  ): AsyncGenerator<MessageInit<PushRecordsResponse>> {
+    yield { credits: { granted: BigInt(credits) } };
+    for await (const { init, batch } of requests) {
+      if (init) assertEquals([init.sourceId, init.pipelineId], ["orders", "p"]);
+      if (!batch) continue;
+      for (const { id } of batch.records) seen.push(id!.sequenceNumber);
+      yield {
+        ack: {
+          batchId: batch.batchId,
+          recordAcks: batch.records.map(({ id: recordId }) => {
+            const sequence = recordId!.sequenceNumber;
+            const time = seen.filter((each) => each === sequence).length;
+            const status = statusOf(Number(sequence), time);
+            return { recordId, status, error: PodAckStatus[status] };
+          }),
+        },
+      };
+      yield { credits: { granted: BigInt(batch.records.length) } };
+    }
+  };
+}
+
+function sidecarClient(
+  pushRecords: Handlers<SidecarDataPlaneMethods>["pushRecords"],
+): SourceClient {
+  return new SourceClient(
+    new Loopback().add(dataPlane, { pushRecords: pushRecords! }),
+    "orders",
+    { pipelineId: "p" },
+  );
+}
+
+Deno.test("push() to a sidecar sends again what was not taken now, in its place, until it is", async () => {
+  const seen: bigint[] = [];
+  await using source = sidecarClient(
+    podAnswering(
+      seen,
+      4,
+      (sequence, time) =>
+        sequence % 3 === 0 && time < 3
+          ? PodAckStatus.Retry
+          : PodAckStatus.Success,
+    ),
+  );
+  const outcomes = await source.push(records(7));
+  assertEquals(
+    outcomes.map(({ id, status }) => [id.sequenceNumber, status]),
+    records(7).map(({ id }) => [id!.sequenceNumber, AckStatus.Accepted]),
+  );
+  assertEquals(source.refusal, undefined);
+  for (const sequence of [3n, 6n]) {
+    assertEquals(seen.filter((each) => each === sequence).length, 3);
+  }
+  assertEquals(seen.length, 7 + 2 * 2);
+});
+
+Deno.test("push() to a sidecar tells why nothing is taken, and rejects what never will be", async () => {
+  const refused = Promise.withResolvers<void>();
+  const answer = podAnswering([], 10, (sequence, time) => {
+    if (sequence === 1) return PodAckStatus.Failed;
+    if (time === 2) refused.resolve();
+    return time < 3 ? PodAckStatus.Retry : PodAckStatus.Success;
+  });
+  await using source = sidecarClient(answer);
+  const pushed = source.push(records(2));
+  await refused.promise;
+  assertEquals(source.refusal, "Retry");
+  assertEquals((await pushed).map(({ status, error }) => [status, error]), [
+    [AckStatus.Rejected, "Failed"],
+    [AckStatus.Accepted, "Success"],
+  ]);
+});
+
+Deno.test("push() to a sidecar waits as it is told to, and for credit", async () => {
+  const sizes: number[] = [];
+  await using source = sidecarClient(async function* (requests) {
+    yield { backpressure: { pause: true, reason: "full" } };
+    yield { credits: { granted: 2n } };
+    yield { backpressure: { pause: false } };
+    for await (const { batch } of requests) {
+      if (!batch) continue;
+      sizes.push(batch.records.length);
+      const recordAcks = batch.records.map(({ id: recordId }) => ({
+        recordId,
+        status: PodAckStatus.Success,
+      }));
+      yield { ack: { batchId: batch.batchId, recordAcks } };
+      yield { credits: { granted: BigInt(batch.records.length) } };
+    }
+  });
+  await source.push(records(5));
+  assertEquals(sizes, [2, 2, 1]);
 });

@@ -6,7 +6,7 @@
  * records pass, one pod after the other is killed with SIGKILL and started again.
  */
 import { assert, assertEquals } from "@std/assert";
-import { AdminClient, CoordinatorClient } from "@conveyor/grpc";
+import { AdminClient, CoordinatorClient, SourceClient } from "@conveyor/grpc";
 import {
   creditWindowRecords,
   leaseSweepMs,
@@ -15,7 +15,6 @@ import {
 import { seededRandom } from "../../lib/random.ts";
 import { manyRows } from "../demo/dataset.ts";
 import { Pod } from "../fixtures/pod.ts";
-import { PodSource } from "../fixtures/pod_source.ts";
 import { line } from "../fixtures/router_setup.ts";
 import { RouterNode } from "../fixtures/router_cluster.ts";
 import { freePorts } from "../fixtures/free_ports.ts";
@@ -97,9 +96,13 @@ async function killPods(
   const startMs = performance.now();
   const rows = (await manyRows()).slice(0, count);
   assertEquals(rows.length, count);
-  const source = new PodSource([pods[0]!.url, pods[2]!.url], "numbers");
+  await using source = await SourceClient.connectToSidecar(
+    [pods[0]!.url, pods[2]!.url],
+    "numbers",
+  );
   const random = seededRandom(seed);
   const movedMs: number[] = [];
+  let acked = 0;
   // Part of the records is held back for each kill, so that it happens while records flow.
   const parts = victims.length + 1;
   const part = Math.ceil(count / parts);
@@ -112,12 +115,13 @@ async function killPods(
     const pauseMs = random() * 60;
     const victim = pods[victims[at] ?? -1];
     let killed: Promise<number> | undefined;
-    await source.push(some, (acked) => {
-      if (!victim || acked < killAt) return;
+    const onOutcome = (): void => {
+      if (++acked < killAt || !victim) return;
       // Not always right after an ack, when little is under way.
       killed ??= new Promise<void>((resolve) => setTimeout(resolve, pauseMs))
         .then(() => kill(router, pods, victim));
-    });
+    };
+    await source.pushAll(some, { onOutcome });
     if (killed === undefined) continue;
     const ms = await killed;
     assert(
@@ -127,7 +131,7 @@ async function killPods(
     movedMs.push(ms);
     await victim!.start();
   }
-  assertEquals(source.acked, count, "records acked");
+  assertEquals(acked, count, "records acked");
   const duplicates = check(rows, await linesOf(files));
   assert(
     duplicates <= victims.length * creditWindowRecords,

@@ -10,6 +10,7 @@ import {
   CheckpointClient,
   CoordinatorClient,
   Sidecar,
+  SourceClient,
 } from "@conveyor/grpc";
 import {
   type Connector,
@@ -19,9 +20,13 @@ import {
 import { creditWindowRecords } from "../../lib/limits.ts";
 import { untilPlaced } from "../fixtures/placements.ts";
 import { Pod } from "../fixtures/pod.ts";
-import { ofSource, PodSource } from "../fixtures/pod_source.ts";
 import { RouterCluster } from "../fixtures/router_cluster.ts";
-import { line, numberOf, RouterSetup } from "../fixtures/router_setup.ts";
+import {
+  line,
+  numberOf,
+  numbers,
+  RouterSetup,
+} from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -77,13 +82,16 @@ test("a sidecar goes on with another router, and takes its pod back from one tha
     local,
   );
   await using sidecar = sidecarOf("pod-1", cluster.urls, { store });
-  const source = new PodSource([`http://${await sidecar.start()}`], "numbers");
+  await using source = await SourceClient.connectToSidecar(
+    `http://${await sidecar.start()}`,
+    "numbers",
+  );
   await cluster.nodes[0]!.kill();
   {
     await using admin = await AdminClient.connect(cluster.urls.slice(1));
     await admin.createPipeline(line("store"));
   }
-  await source.push(ofSource(100));
+  await source.push(numbers(100));
   assertEquals(stored.size, 100);
   // Somebody else takes the name: the next heartbeat is refused, and the sidecar registers again.
   await using coordinator = await CoordinatorClient.connect(
@@ -94,7 +102,7 @@ test("a sidecar goes on with another router, and takes its pod back from one tha
     sidecarEndpoint: "http://127.0.0.1:9",
   });
   await untilPlaced(cluster.urls[1]!, "pod-1", "store", true);
-  await source.push(ofSource(100, 101));
+  await source.push(numbers(100, 101));
   assertEquals(stored.size, 200);
 });
 
@@ -111,10 +119,13 @@ test("the stage of a service that breaks goes to another pod, and its records wi
   );
   await using here = sidecarOf("pod-1", setup.url, { clean, store });
   await using there = sidecarOf("pod-2", setup.url, { clean: other });
-  const source = new PodSource([`http://${await here.start()}`], "numbers");
-  await source.push(ofSource(10));
+  await using source = await SourceClient.connectToSidecar(
+    `http://${await here.start()}`,
+    "numbers",
+  );
+  await source.push(numbers(10));
   await clean.close();
-  const pushed = source.push(ofSource(100, 11));
+  const pushed = source.push(numbers(100, 11));
   await there.start();
   await pushed;
   assertEquals(stored.size, 110);
@@ -136,12 +147,18 @@ test("a sidecar that is told to end settles what is under way, and its source go
     )
   );
   await Promise.all([first!.start(), second!.start()]);
-  const source = new PodSource([first!.url, second!.url], "numbers");
+  await using source = await SourceClient.connectToSidecar([
+    first!.url,
+    second!.url,
+  ], "numbers");
   let ended: Promise<number | undefined> | undefined;
   // More than a source has credit for, so that there are some to go to the other pod.
   const records = 2 * creditWindowRecords;
-  await source.push(ofSource(records), (acked) => {
-    if (acked >= 2_000) ended ??= first!.sidecar.kill("SIGTERM");
+  let acked = 0;
+  await source.pushAll(numbers(records), {
+    onOutcome: () => {
+      if (++acked >= 2_000) ended ??= first!.sidecar.kill("SIGTERM");
+    },
   });
   assertEquals(await ended, 0);
   const texts = await Promise.all(files.map((file) => Deno.readTextFile(file)));
@@ -164,10 +181,13 @@ test("records pass a sidecar while the whole cluster is away, and are committed 
     local,
   );
   await using sidecar = sidecarOf("pod-1", node!.url, { store });
-  const source = new PodSource([`http://${await sidecar.start()}`], "numbers");
-  await source.push(ofSource(50));
+  await using source = await SourceClient.connectToSidecar(
+    `http://${await sidecar.start()}`,
+    "numbers",
+  );
+  await source.push(numbers(50));
   await node!.kill();
-  await source.push(ofSource(50, 51));
+  await source.push(numbers(50, 51));
   assertEquals(stored.length, 100);
   node!.start();
   await node!.ready();

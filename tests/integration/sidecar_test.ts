@@ -5,19 +5,23 @@
  */
 import { assertEquals } from "@std/assert";
 import {
-  CheckpointClient,
   Code,
   ConveyorError,
   DeadLetterClient,
   Sidecar,
+  SourceClient,
 } from "@conveyor/grpc";
 import { serveSink, serveTransform } from "@conveyor/grpc/connector";
 import { neighbouringPorts } from "../fixtures/free_ports.ts";
 import { Pod } from "../fixtures/pod.ts";
 import { untilPlaced } from "../fixtures/placements.ts";
-import { ofSource, PodSource } from "../fixtures/pod_source.ts";
 import { rejection } from "../fixtures/rejection.ts";
-import { line, numberOf, RouterSetup } from "../fixtures/router_setup.ts";
+import {
+  line,
+  numberOf,
+  numbers,
+  RouterSetup,
+} from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
 
 /** Without leak checks: grpc-js leaves the backoff timer of a service that went away. */
@@ -42,19 +46,19 @@ Deno.test("a sidecar takes records, runs the stages in its pod, and acks what th
     sinks: { store: file },
   });
   await pod.start();
-  const source = new PodSource([pod.url], "numbers");
-  await source.push(ofSource(2_000));
-  assertEquals(source.refusals, []);
+  await using source = await SourceClient.connectToSidecar(
+    [pod.url],
+    "numbers",
+  );
+  await source.push(numbers(2_000));
+  assertEquals(source.refusal, undefined);
   const lines = await linesOf(file);
   assertEquals(lines.length, 2_000);
   assertEquals(lines[0], "1 clean enrich");
   // What is settled is committed with the cluster, so that the source may resume there.
-  await using checkpoints = await CheckpointClient.connect(setup.url);
-  await until(async () =>
-    (await checkpoints.resumePositions("numbers")).get(0) === 2_001n
-  );
-  const again = new PodSource([pod.url], "numbers");
-  await again.push(ofSource(2_000));
+  await until(async () => (await source.resumePositions()).get(0) === 2_001n);
+  await using again = await SourceClient.connectToSidecar(pod.url, "numbers");
+  await again.push(numbers(2_000));
   assertEquals((await linesOf(file)).length, 2_000);
 });
 
@@ -82,14 +86,17 @@ test("a sidecar finds the services of its pod by reflection, also one that comes
     discovery: { startPort, endPort },
     settings: { heartbeatIntervalMs: 400 },
   });
-  const source = new PodSource([`http://${await sidecar.start()}`], "numbers");
-  const first = source.push(ofSource(100));
+  await using source = await SourceClient.connectToSidecar(
+    `http://${await sidecar.start()}`,
+    "numbers",
+  );
+  const first = source.push(numbers(100));
   const store = await serveStore();
   await first;
   assertEquals(stored.size, 100);
   await store.close();
   await untilPlaced(setup.url, "pod-1", "store", false);
-  const second = source.push(ofSource(100, 101));
+  const second = source.push(numbers(100, 101));
   await using _again = await serveStore();
   await second;
   assertEquals(stored.size, 200);
@@ -121,8 +128,11 @@ Deno.test("what a sidecar cannot process is acked once the cluster keeps it, and
       { name: "store", type: "sink", url: `http://${store.address}` },
     ],
   });
-  const source = new PodSource([`http://${await sidecar.start()}`], "numbers");
-  await source.push(ofSource(100));
+  await using source = await SourceClient.connectToSidecar(
+    `http://${await sidecar.start()}`,
+    "numbers",
+  );
+  await source.push(numbers(100));
   assertEquals(stored.length, 90);
   await using client = await DeadLetterClient.connect(setup.url);
   const letters = await Array.fromAsync(client.list({ pipelineId: "line" }));
@@ -145,7 +155,13 @@ Deno.test("a router serves the data plane too, to sources that know no other", a
   await setup.sink("store", (record) => void stored.push(numberOf(record)));
   const admin = await setup.admin();
   await admin.createPipeline(line("store"));
-  const source = new PodSource([setup.url], "numbers");
-  await source.push(ofSource(100), () => {}, "line");
+  await using source = await SourceClient.connectToSidecar(
+    setup.url,
+    "numbers",
+    {
+      pipelineId: "line",
+    },
+  );
+  await source.push(numbers(100));
   assertEquals(stored.length, 100);
 });
