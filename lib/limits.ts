@@ -206,6 +206,8 @@ export const stageQueueRecords = 10_000;
 export const stageQueueRecordsMax = 10_000_000;
 /** What ends a batch where a stage does not say, and the most that it may say. */
 export const batchRecords = 500;
+/** What a batch takes of records that wait already, where a stage states no bound. */
+export const batchRecordsWaiting = 2_000;
 export const batchRecordsMax = 100_000;
 export const batchBytes = 1024 * 1024;
 export const batchBytesMax = 32 * 1024 * 1024;
@@ -220,6 +222,9 @@ export const attemptTimeoutMsMax = 60 * 60_000;
 /** Key fields, and cached answers, of a lookup stage; more are refused. */
 export const lookupKeyFieldsMax = 32;
 export const lookupCacheEntriesMax = 1_000_000;
+/** Buffers of requests that a flow keeps to write the next ones to, and the largest that it keeps. */
+export const messageBufferBytesKept = 16 * 1024 * 1024;
+export const messageBufferBytesMax = 4 * 1024 * 1024;
 /** Room for indexes of records that is kept between batches; what a larger batch needed is let go. */
 export const viewRecordsKept = 16_384;
 /** How long a pipeline may have its dead letters kept. */

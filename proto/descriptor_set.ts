@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "6aa10d278ecbc922d7824fe8ea11a92a3cc5ac56ad5387406865ec5fdb401987";
+  "89b3040138fc692d5ab0a1bed134923dd8c4b42d29cd7aad78e0d16547919b16";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

@@ -9,6 +9,8 @@ import type { Work } from "./work.ts";
 /** What ends a batch: whichever is reached first. */
 export interface BatchBounds {
   readonly recordsMax: number;
+  /** With so many the wait for others ends; a batch takes more if they are there. */
+  readonly recordsDue: number;
   readonly bytesMax: number;
   readonly lingerMs: number;
 }
@@ -66,8 +68,8 @@ export class LaneQueue {
   /** In how many ms a batch is due: 0 or less, it is now; Infinity, there is none. */
   dueInMs(nowMs: number): number {
     if (this.#count === 0) return Infinity;
-    const { recordsMax, bytesMax, lingerMs } = this.#bounds;
-    if (this.#count >= recordsMax || this.#bytes >= bytesMax) return 0;
+    const { recordsDue, bytesMax, lingerMs } = this.#bounds;
+    if (this.#count >= recordsDue || this.#bytes >= bytesMax) return 0;
     return this.#pieces[this.#first]!.sinceMs + lingerMs - nowMs;
   }
 

@@ -31,6 +31,7 @@ import {
 import { Sources } from "./sources.ts";
 import { StageEntry } from "./stage_entry.ts";
 import { Views } from "./views.ts";
+import { MessageBuffers } from "../../proto/message_buffers.ts";
 
 /** Answers a request for credit. */
 export interface CreditAnswer {
@@ -77,6 +78,7 @@ export class Flow implements AsyncDisposable {
       tracker: new AckTracker(buffer),
       counters: this.counters,
       views: new Views(),
+      requests: new MessageBuffers(),
       replays: new Map(),
       tell: () => this.#tell(),
     };

@@ -8,6 +8,7 @@ import {
   batchLingerMsMax,
   batchRecords,
   batchRecordsMax,
+  batchRecordsWaiting,
   lookupCacheEntriesMax,
   lookupKeyFieldsMax,
   retryAttempts,
@@ -44,13 +45,16 @@ export function queueSettings(
   faults: Faults,
 ): Pick<StageSettings, "queueRecords" | "batch"> {
   const policy = stage.batch;
+  const recordsDue = read.count(
+    `${path}.batch.max_records`,
+    policy?.maxRecords ?? 0,
+    batchRecords,
+    batchRecordsMax,
+  );
   const batch: BatchSettings = {
-    recordsMax: read.count(
-      `${path}.batch.max_records`,
-      policy?.maxRecords ?? 0,
-      batchRecords,
-      batchRecordsMax,
-    ),
+    recordsDue,
+    // Under load larger calls cost less a record: half of it at 2,000 instead of 500.
+    recordsMax: policy?.maxRecords ? recordsDue : batchRecordsWaiting,
     bytesMax: read.count(
       `${path}.batch.max_bytes`,
       policy?.maxBytes ?? 0,
@@ -66,17 +70,17 @@ export function queueSettings(
     ),
   };
   // What may wait must be able to fill a batch.
-  const least = Math.max(stageQueueRecords, batch.recordsMax);
+  const least = Math.max(stageQueueRecords, recordsDue);
   const queueRecords = read.count(
     `${path}.queue_records`,
     stage.queueRecords,
     least,
     stageQueueRecordsMax,
   );
-  if (queueRecords < batch.recordsMax) {
+  if (queueRecords < recordsDue) {
     faults.add(
       `${path}.queue_records`,
-      `must be at least the ${batch.recordsMax} records of a batch`,
+      `must be at least the ${recordsDue} records of a batch`,
       queueRecords,
     );
   }

@@ -88,6 +88,8 @@ export interface ServiceSelection {
 /** What ends a batch: whichever is reached first. */
 export interface BatchSettings {
   readonly recordsMax: number;
+  /** With so many nothing waits for more. */
+  readonly recordsDue: number;
   readonly bytesMax: number;
   readonly lingerMs: number;
 }

@@ -318,7 +318,10 @@ export interface RetryPolicy {
  * batch.
  */
 export interface BatchPolicy {
-  /** Records; 0: 500. */
+  /**
+   * Records. 0: with 500 a batch waits for no more, and takes up to 2000 of
+   * what waits already.
+   */
   maxRecords: number;
   /** Bytes of records, serialized; 0: 1 MiB. */
   maxBytes: number;

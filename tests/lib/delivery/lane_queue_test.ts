@@ -4,7 +4,7 @@ import { Work } from "../../../lib/delivery/work.ts";
 import { seededRandom } from "../../../lib/random.ts";
 import { loadOf, recordsOf, Releases } from "../../fixtures/loads.ts";
 
-const bounds = { recordsMax: 3, bytesMax: 1_000, lingerMs: 5 };
+const bounds = { recordsMax: 3, recordsDue: 3, bytesMax: 1_000, lingerMs: 5 };
 
 function taken(queue: LaneQueue, recordsMax = 100): number[] {
   const work = new Work();
@@ -44,6 +44,15 @@ Deno.test("LaneQueue gives records first in, first out, up to the bounds of a ba
   assertEquals(taken(queue), []);
 });
 
+Deno.test("LaneQueue has a batch due with fewer records than it may take of those that wait", () => {
+  const queue = new LaneQueue({ ...bounds, recordsDue: 2 });
+  queue.add(loadOf(recordsOf(1)), "all", 0);
+  assertEquals(queue.dueInMs(0), 5);
+  queue.add(loadOf(recordsOf(2, 3, 4)), "all", 0);
+  assertEquals(queue.dueInMs(0), 0);
+  assertEquals(taken(queue), [1, 2, 3]);
+});
+
 Deno.test("LaneQueue gives one record at least, however large it is", () => {
   const queue = new LaneQueue({ ...bounds, bytesMax: 5 });
   queue.add(loadOf(recordsOf(1, 2)), "all", 0);
@@ -72,7 +81,12 @@ Deno.test("LaneQueue keeps order, counts and loads over any mix of adding and ta
   const seed = 11;
   const random = seededRandom(seed);
   const releases = new Releases();
-  const queue = new LaneQueue({ recordsMax: 7, bytesMax: 120, lingerMs: 0 });
+  const queue = new LaneQueue({
+    recordsMax: 7,
+    recordsDue: 7,
+    bytesMax: 120,
+    lingerMs: 0,
+  });
   const expected: number[] = [];
   let next = 0;
   let loads = 0;

@@ -50,11 +50,21 @@ Deno.test("queueSettings() gives the batch and a queue that can fill it", () => 
     );
   assertEquals(of(0, 0, 0, seconds(0)), [{
     queueRecords: 10_000,
-    batch: { recordsMax: 500, bytesMax: 1_048_576, lingerMs: 0 },
+    batch: {
+      recordsDue: 500,
+      recordsMax: 2_000,
+      bytesMax: 1_048_576,
+      lingerMs: 0,
+    },
   }]);
   assertEquals(of(0, 50_000, 2_000, seconds(1)), [{
     queueRecords: 50_000,
-    batch: { recordsMax: 50_000, bytesMax: 2_000, lingerMs: 1_000 },
+    batch: {
+      recordsDue: 50_000,
+      recordsMax: 50_000,
+      bytesMax: 2_000,
+      lingerMs: 1_000,
+    },
   }]);
   assertEquals((of(499, 0) as unknown[]).slice(1), [
     "s.queue_records: must be at least the 500 records of a batch, found 499",

@@ -43,7 +43,12 @@ Deno.test("stageSettings() fills in the defaults", () => {
     },
     parallelism: 1,
     queueRecords: 10_000,
-    batch: { recordsMax: 500, bytesMax: 1_048_576, lingerMs: 5 },
+    batch: {
+      recordsDue: 500,
+      recordsMax: 2_000,
+      bytesMax: 1_048_576,
+      lingerMs: 5,
+    },
     retry: {
       maxAttempts: 4,
       initialBackoffMs: 100,
