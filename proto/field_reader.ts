@@ -31,6 +31,13 @@ export class FieldReader extends WireReader {
     return this.#view;
   }
 
+  /** Sets the reader to the value of a delimited field. */
+  at(pos: number, valueEnd: number): this {
+    this.pos = pos;
+    this.valueEnd = valueEnd;
+    return this;
+  }
+
   /** Reads a tag and, when the field is delimited, its length. */
   field(): number {
     const { buf, end, pos } = this;

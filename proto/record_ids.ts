@@ -38,17 +38,25 @@ export class RecordIds {
 
   /** Reads the RecordId in the field just read over id `i`. */
   read(reader: FieldReader, i: number): void {
-    if (!this.#readUsual(reader, i)) this.#readAny(reader, i);
+    if (!this.readUsual(reader, reader.pos, reader.valueEnd, i)) {
+      this.#readAny(reader, i);
+    } else reader.pos = reader.valueEnd;
   }
 
   /**
    * The usual layout in one step: the source of the record before, a small partition, a sequence
-   * number of up to 28 bits. Whether it was this; if not, nothing is read.
+   * number of up to 28 bits. Whether the RecordId from `start` to `end` was this; if not, nothing is
+   * read. Leaves the reader where it is.
    */
-  #readUsual(reader: FieldReader, i: number): boolean {
-    const { buf, valueEnd: end } = reader;
-    if (buf[reader.pos] !== 0x0a) return false;
-    let pos = this.#sourceId.endIfSame(reader, reader.pos + 1, end);
+  readUsual(
+    reader: FieldReader,
+    start: number,
+    end: number,
+    i: number,
+  ): boolean {
+    const { buf } = reader;
+    if (buf[start] !== 0x0a) return false;
+    let pos = this.#sourceId.endIfSame(reader, start + 1, end);
     if (pos < 0 || end + 1 > buf.length) return false;
     let partition = this.partitions[i]!;
     if (buf[pos] === 0x10) {
@@ -69,7 +77,6 @@ export class RecordIds {
     this.partitions[i] = partition;
     this.sequenceLows[i] = low;
     this.sequenceHighs[i] = 0;
-    reader.pos = end;
     return true;
   }
 
@@ -81,7 +88,12 @@ export class RecordIds {
       const tag = reader.field();
       switch (tag) {
         case 0x0a:
-          this.sourceIds[i] = this.#sourceId.read(reader);
+          this.sourceIds[i] = this.#sourceId.read(
+            reader,
+            reader.pos,
+            reader.valueEnd,
+          );
+          reader.pos = reader.valueEnd;
           break;
         case 0x10:
           this.partitions[i] = reader.uint32();

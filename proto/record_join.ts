@@ -81,12 +81,7 @@ export class RecordJoin {
       else this.#addRun(bytes, start, end, length);
       return this;
     }
-    for (let i = from; i < to; i++) {
-      const start = starts[i]!;
-      const length = ends[i]! - start;
-      this.byteLength += 1 + varintSize(length) + length;
-      this.#addRun(bytes, start, start + length, length);
-    }
+    this.#addEach(view, from, to);
     return this;
   }
 
@@ -95,6 +90,32 @@ export class RecordJoin {
     this.count = this.byteLength = this.#runs = 0;
     this.#segments.length = 0;
     this.#bytes = none;
+  }
+
+  /** Each record is a run. */
+  #addEach(
+    { bytes, starts, ends }: RecordRanges,
+    from: number,
+    to: number,
+  ): void {
+    const first = this.#runs;
+    this.#runs += to - from;
+    while (this.#runs > this.#starts.length) this.#grow();
+    const runStarts = this.#starts;
+    const runEnds = this.#ends;
+    const firstLengths = this.#firstLengths;
+    let byteLength = 0;
+    for (let run = first, i = from; i < to; run++, i++) {
+      const start = starts[i]!;
+      const end = ends[i]!;
+      const length = end - start;
+      byteLength += 1 + varintSize(length) + length;
+      runStarts[run] = start;
+      runEnds[run] = end;
+      firstLengths[run] = length;
+    }
+    this.byteLength += byteLength;
+    this.#closeSegment(bytes);
   }
 
   #addRun(
@@ -108,9 +129,14 @@ export class RecordJoin {
     this.#starts[run] = start;
     this.#ends[run] = end;
     this.#firstLengths[run] = firstLength;
-    if (this.#bytes === bytes && run > 0) {
-      this.#segments[this.#segments.length - 1]!.end = run + 1;
-    } else this.#segments.push({ bytes, end: run + 1 });
+    this.#closeSegment(bytes);
+  }
+
+  /** The runs that were just added lie in `bytes`. */
+  #closeSegment(bytes: Uint8Array): void {
+    if (this.#bytes === bytes && this.#segments.length > 0) {
+      this.#segments[this.#segments.length - 1]!.end = this.#runs;
+    } else this.#segments.push({ bytes, end: this.#runs });
     this.#bytes = bytes;
   }
 
@@ -132,8 +158,10 @@ export class RecordJoin {
     batchId: string,
     config: Readonly<Record<string, string>> = {},
   ): Uint8Array {
+    const entries = Object.entries(config);
+    if (entries.length === 0) return this.#request(transformId, batchId, none);
     const tail = new WireWriter();
-    for (const [key, value] of Object.entries(config)) {
+    for (const [key, value] of entries) {
       tail.uint32(0x1a).fork().uint32(0x0a).string(key)
         .uint32(0x12).string(value).ldelim();
     }
@@ -187,8 +215,9 @@ export class RecordJoin {
   /** Both requests: 1 the service's id, 2 the batch, 3 what is in `tail`. */
   #request(serviceId: string, batchId: string, tail: Uint8Array): Uint8Array {
     const batchHead = stringField(0x0a, batchId);
-    const head = new WireWriter().raw(stringField(0x0a, serviceId))
-      .uint32(0x12).uint32(batchHead.length + this.byteLength).raw(batchHead);
+    const head = new WireWriter();
+    if (serviceId !== "") head.uint32(0x0a).string(serviceId);
+    head.uint32(0x12).uint32(batchHead.length + this.byteLength).raw(batchHead);
     return this.#message(head.finish(), tail);
   }
 

@@ -50,19 +50,21 @@ export function checkTimestamp(reader: FieldReader): void {
 
 /** An entry of a map<string, string> */
 export function checkStringEntry(reader: FieldReader): void {
-  const { buf, pos, valueEnd: end } = reader;
-  if (pos + 3 < end && buf[pos] === 0x0a) {
-    // Lengths over 127 are not ASCII: one look at all bytes covers them and both texts.
-    const value = pos + 2 + buf[pos + 1]!;
-    if (
-      value + 1 < end && buf[value] === 0x12 &&
-      value + 2 + buf[value + 1]! === end && reader.isAscii(pos, end)
-    ) {
-      reader.pos = end;
-      return;
-    }
-  }
   checkShape(reader, stringEntryShape);
+}
+
+/** Whether the bytes from `pos` to `end` are such an entry, with key and value in order and in ASCII. */
+export function isUsualEntry(
+  reader: FieldReader,
+  pos: number,
+  end: number,
+): boolean {
+  const { buf } = reader;
+  if (pos + 3 >= end || buf[pos] !== 0x0a) return false;
+  // Lengths over 127 are not ASCII: one look at all bytes covers them and both texts.
+  const value = pos + 2 + buf[pos + 1]!;
+  return value + 1 < end && buf[value] === 0x12 &&
+    value + 2 + buf[value + 1]! === end && reader.isAscii(pos, end);
 }
 
 function checkShape(reader: FieldReader, shape: Shape): void {

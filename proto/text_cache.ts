@@ -47,18 +47,16 @@ export class RepeatedText {
   #length = 0;
   #text = "";
 
-  /** Reads the value of the field that `reader` has just read. */
-  read(reader: FieldReader): string {
-    const { pos, valueEnd } = reader;
-    const length = valueEnd - pos;
+  /** Reads the text from `pos` to `end`. */
+  read(reader: FieldReader, pos: number, end: number): string {
+    const length = end - pos;
     if (
       length !== this.#length || !reader.sameBytes(pos, this.#start, length)
     ) {
-      this.#text = cachedText(reader.buf, pos, valueEnd);
+      this.#text = cachedText(reader.buf, pos, end);
       this.#start = pos;
       this.#length = length;
     }
-    reader.pos = valueEnd;
     return this.#text;
   }
 

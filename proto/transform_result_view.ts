@@ -23,31 +23,30 @@ export class TransformResultView extends ResultView {
 
   /**
    * Adds the outputs of a response that has for each record sent, in order, one result with one
-   * record: as most do. False when it is another: then the view is good for `reset` only. Reads no
-   * results.
+   * record of less than 16 KiB: as most do. False when it is another: then the view is good for
+   * `reset` only. Reads no results.
    */
   addIfOneForEach(sent: SentIds): boolean {
-    const { bytes, outputs, reader } = this;
+    const { bytes, outputs, reader: { view } } = this;
     const { count } = sent;
     let pos = this.firstResult();
-    if (pos < 0) return false;
-    reader.end = bytes.length;
     for (let n = 0; n < count; n++) {
-      if (pos >= bytes.length) return false;
-      reader.pos = pos;
-      if (reader.field() !== this.resultsTag) return false;
-      const end = reader.valueEnd;
-      pos = sent.idEnd(n, reader.view, reader.pos, end);
-      if (pos < 0 || pos + 2 >= end || bytes[pos] !== 0x10) return false;
+      if (pos < 0 || bytes[pos] !== this.resultsTag) return false;
+      const start = pos + frameSize(bytes, pos);
+      const end = start + shortLength(bytes, pos);
+      if (end < start || end > bytes.length) return false;
+      pos = sent.idEnd(n, view, start, end);
+      if (pos < 0 || pos + 4 >= end || bytes[pos] !== 0x10) return false;
       const status: TransformStatus = bytes[pos + 1]!;
       if (
         status !== TransformStatus.Success && status !== TransformStatus.Split
       ) return false;
-      reader.pos = pos + 2;
-      reader.end = end;
-      if (reader.field() !== 0x1a || reader.valueEnd !== end) return false;
-      outputs.addRecord(reader.pos, end);
-      reader.end = bytes.length;
+      pos += 2;
+      const output = pos + frameSize(bytes, pos);
+      if (
+        bytes[pos] !== 0x1a || output + shortLength(bytes, pos) !== end
+      ) return false;
+      outputs.addRecord(output, end);
       pos = end;
     }
     return pos === bytes.length;
@@ -81,4 +80,17 @@ export class TransformResultView extends ResultView {
   protected override readResponseField(tag: number, start: number): void {
     this.reader.skipUnknown(tag, 2, start);
   }
+}
+
+/** The length in one or two bytes behind the tag at `pos`; -1 when it is longer. */
+function shortLength(bytes: Uint8Array, pos: number): number {
+  const first = bytes[pos + 1]!;
+  if (first < 128) return first;
+  const second = bytes[pos + 2]!;
+  return second < 128 ? first & 127 | second << 7 : -1;
+}
+
+/** What the tag and such a length take. */
+function frameSize(bytes: Uint8Array, pos: number): number {
+  return bytes[pos + 1]! < 128 ? 2 : 3;
 }

@@ -244,7 +244,8 @@ export class WireReader {
 
 /** How many bytes `value`, an unsigned 32-bit integer, takes as a varint. */
 export function varintSize(value: number): number {
-  return (38 - Math.clz32(value | 1)) / 7 | 0;
+  if (value < 0x4000) return value < 0x80 ? 1 : 2;
+  return (38 - Math.clz32(value)) / 7 | 0;
 }
 
 /** Longer strings are encoded apart, so as not to reserve three bytes for each character. */
