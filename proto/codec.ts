@@ -13,7 +13,8 @@ import {
   type MessageCodec,
 } from "./field_codec.ts";
 import { BadValue } from "./scalar.ts";
-import { WireError, WireReader, WireWriter } from "./wire.ts";
+import { WireError, WireReader } from "./wire.ts";
+import { WireWriter } from "./wire_writer.ts";
 
 /** A message as a caller may give it: what is left out has its default. */
 export type MessageInit<T> = T extends

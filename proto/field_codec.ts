@@ -3,7 +3,8 @@
  */
 import { Enum, type Field, type FieldBase, MapField, Type } from "protobufjs";
 import { BadValue, isDefault, type Scalar, scalarOf } from "./scalar.ts";
-import { WireError, type WireReader, type WireWriter } from "./wire.ts";
+import { WireError, type WireReader } from "./wire.ts";
+import type { WireWriter } from "./wire_writer.ts";
 
 /** A message, its fields by name. */
 export interface Message {

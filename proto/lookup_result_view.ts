@@ -8,7 +8,7 @@ import { FieldReader } from "./field_reader.ts";
 import { ResultView } from "./result_view.ts";
 import { checkBatchStats, checkBytesEntry } from "./shape.ts";
 import { decodeUtf8 } from "./utf8.ts";
-import { WireWriter } from "./wire.ts";
+import { WireWriter } from "./wire_writer.ts";
 
 const empty: Uint8Array = new Uint8Array(0);
 const encoder = new TextEncoder();

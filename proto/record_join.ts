@@ -6,7 +6,7 @@
 import type { WriteOptions } from "./messages/sink.ts";
 import type { MessageBuffers } from "./message_buffers.ts";
 import { grown } from "./record_ids.ts";
-import { varintSize, WireWriter } from "./wire.ts";
+import { varintSize, WireWriter } from "./wire_writer.ts";
 
 /** RecordBatch.records */
 const recordTag = 0x12;

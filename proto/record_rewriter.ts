@@ -5,7 +5,7 @@
  */
 import type { RecordRanges } from "./record_join.ts";
 import { grown } from "./record_ids.ts";
-import { varintSize } from "./wire.ts";
+import { varintSize } from "./wire_writer.ts";
 
 /** RecordBatch.records */
 const recordTag = 0x12;

@@ -18,7 +18,7 @@ import {
   isUsualEntry,
 } from "./shape.ts";
 import { cachedText, RepeatedText } from "./text_cache.ts";
-import { varintSize, WireWriter } from "./wire.ts";
+import { varintSize, WireWriter } from "./wire_writer.ts";
 
 const empty: Uint8Array = new Uint8Array(0);
 

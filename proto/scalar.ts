@@ -2,7 +2,8 @@
  * The scalar types of protobuf: how each is checked, written and read, and its default.
  */
 import { invariant } from "../lib/invariant.ts";
-import type { WireReader, WireWriter } from "./wire.ts";
+import type { WireReader } from "./wire.ts";
+import type { WireWriter } from "./wire_writer.ts";
 
 /** A value that breaks the rule of its field; `path` grows as it leaves the messages around it. */
 export class BadValue extends Error {

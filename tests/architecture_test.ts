@@ -38,7 +38,7 @@ const rooms: readonly (readonly [prefix: string, rank: number])[] = [
 ];
 const primitive = /^lib\/\w+\.ts$/;
 const pureRooms =
-  /^(lib\/(raft|registry|routing|delivery|state)\/|proto\/(wire|utf8|text_cache|shape|scalar|\w+_reader|record_\w+|\w+_view)\.ts$)/;
+  /^(lib\/(raft|registry|routing|delivery|state)\/|proto\/(wire|wire_writer|utf8|text_cache|shape|scalar|\w+_reader|record_\w+|\w+_view)\.ts$)/;
 const reExporters = [
   "mod.ts",
   "lib/runtime/grpc.ts",

@@ -14,12 +14,8 @@ import type {
   MessageType,
   Snapshot,
 } from "../raft/types.ts";
-import {
-  varintSize,
-  WireError,
-  type WireReader,
-  type WireWriter,
-} from "../../proto/wire.ts";
+import { WireError, type WireReader } from "../../proto/wire.ts";
+import { varintSize, type WireWriter } from "../../proto/wire_writer.ts";
 import { exactNumber } from "./exact_number.ts";
 import { decodeSnapshot, encodeSnapshot } from "./snapshot_codec.ts";
 

@@ -5,7 +5,8 @@
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import { crc32c } from "../crc32c.ts";
 import type { Message } from "../raft/types.ts";
-import { WireError, WireReader, WireWriter } from "../../proto/wire.ts";
+import { WireError, WireReader } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import { decodeHello, encodeHello } from "./hello_codec.ts";
 import {
   delimitedBytes,

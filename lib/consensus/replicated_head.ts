@@ -5,7 +5,8 @@
  */
 import { Code, ConveyorError } from "../errors.ts";
 import { snapshotChunkBytesMax } from "../limits.ts";
-import { WireError, WireReader, WireWriter } from "../../proto/wire.ts";
+import { WireError, WireReader } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import type { Member } from "./members.ts";
 import { damaged } from "./snapshot_frames.ts";
 

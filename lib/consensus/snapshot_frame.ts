@@ -5,7 +5,8 @@
 import { type Codec, codecOf } from "../../proto/codec.ts";
 import type { SnapshotChunk as ProtoChunk } from "../../proto/messages/cluster.ts";
 import { schema } from "../../proto/schema.ts";
-import { WireReader, WireWriter } from "../../proto/wire.ts";
+import { WireReader } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import { invalidArgument } from "../errors.ts";
 import type { Message } from "../raft/types.ts";
 import { exactNumber } from "./exact_number.ts";

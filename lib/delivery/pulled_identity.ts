@@ -5,7 +5,7 @@
  * when the node starts anew, since the first is made from the time.
  */
 import type { RecordIds } from "../../proto/record_ids.ts";
-import { varintSize, WireWriter } from "../../proto/wire.ts";
+import { varintSize, WireWriter } from "../../proto/wire_writer.ts";
 
 /** Bits of a sequence number below the time: so many records a millisecond. */
 const bitsBelowTime = 20n;

@@ -6,7 +6,8 @@ import {
 } from "../../proto/messages/sidecar.ts";
 import type { BackpressureLevel } from "../../proto/messages/source.ts";
 import { schema } from "../../proto/schema.ts";
-import { WireReader, WireWriter } from "../../proto/wire.ts";
+import { WireReader } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import { type Intake, Outcome } from "../delivery/intake.ts";
 import { Rejection } from "../delivery/rejection.ts";
 import { firstPositions } from "../delivery/work.ts";

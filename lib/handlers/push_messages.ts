@@ -5,7 +5,7 @@ import type {
   PushResponse,
 } from "../../proto/messages/source.ts";
 import { schema } from "../../proto/schema.ts";
-import { WireWriter } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import type { Intake } from "../delivery/intake.ts";
 import { pauseHintMs } from "../limits.ts";
 import { writeRecordAcks } from "./record_acks.ts";

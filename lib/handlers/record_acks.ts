@@ -3,7 +3,7 @@
  * are pulled from. They are written by hand in one pass over columns: there is one for every record
  * that passes the router.
  */
-import { varintSize, type WireWriter } from "../../proto/wire.ts";
+import { varintSize, type WireWriter } from "../../proto/wire_writer.ts";
 import type { Intake, Outcome } from "../delivery/intake.ts";
 import { type Rejection, rejectionMessage } from "../delivery/rejection.ts";
 

@@ -14,7 +14,7 @@ import { writeRecordAcks } from "../handlers/record_acks.ts";
 import { pullAckBytes } from "../limits.ts";
 import { systemRandom } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
-import { WireWriter } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 /** AckRequest.record_acks */
 const acksTag = 0x1a;

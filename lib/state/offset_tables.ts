@@ -3,7 +3,7 @@
  * a row of four words in a PartitionTable and no object.
  */
 import { snapshotPartitions } from "../limits.ts";
-import { WireWriter } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import type { OffsetTable } from "../../proto/messages/state.ts";
 import { OrderedTable } from "./ordered_table.ts";
 import { PartitionTable } from "./partition_table.ts";

@@ -5,7 +5,8 @@
  */
 import { Code, ConveyorError } from "../errors.ts";
 import { snapshotChunkBytesMax } from "../limits.ts";
-import type { WireReader, WireWriter } from "../../proto/wire.ts";
+import type { WireReader } from "../../proto/wire.ts";
+import type { WireWriter } from "../../proto/wire_writer.ts";
 import type { ConfState } from "../raft/types.ts";
 import {
   openRecord,

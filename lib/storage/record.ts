@@ -3,7 +3,8 @@
  * checksums nor notices a lost write, so every value that the store reads back is opened here, and
  * one that was damaged, cut or put under another's key is refused.
  */
-import { WireError, WireReader, WireWriter } from "../../proto/wire.ts";
+import { WireError, WireReader } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import { crc32c } from "../crc32c.ts";
 
 /** What is wrong with a value, as the end of a sentence that names it. */

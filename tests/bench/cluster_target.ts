@@ -4,7 +4,7 @@
  */
 import { clusterService } from "../../lib/handlers/cluster_handler.ts";
 import { type Method, rawCodec, rawMethod } from "../../proto/service.ts";
-import { WireWriter } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import { EtcdCluster } from "../fixtures/etcd_cluster.ts";
 import { KvCluster } from "../fixtures/kv_cluster.ts";
 import { encodeKvCommand } from "../fixtures/kv_machine.ts";

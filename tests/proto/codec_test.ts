@@ -18,7 +18,8 @@ import type {
   GetOffsetResponse,
 } from "../../proto/messages/checkpoint.ts";
 import { schema } from "../../proto/schema.ts";
-import { WireError, WireWriter } from "../../proto/wire.ts";
+import { WireError } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 function of<T>(name: string): Codec<T> {
   return codecOf<T>(schema.lookupType(name));

@@ -6,7 +6,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import { FieldReader, shortVarintEnd } from "../../proto/field_reader.ts";
-import { WireError, type WireErrorKind, WireWriter } from "../../proto/wire.ts";
+import { WireError, type WireErrorKind } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 function reader(...bytes: number[]): FieldReader {
   return new FieldReader(Uint8Array.from(bytes));

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { FieldReader } from "../../proto/field_reader.ts";
 import { MetadataReader } from "../../proto/metadata_reader.ts";
-import { WireWriter } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 /** A record with these entries, the key or the value left out where undefined. */
 function record(

@@ -2,7 +2,8 @@ import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { FieldReader } from "../../proto/field_reader.ts";
 import { viewRecordsMax } from "../../lib/limits.ts";
 import { RecordIds } from "../../proto/record_ids.ts";
-import { WireError, WireWriter } from "../../proto/wire.ts";
+import { WireError } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 /** Reads ids that lie in one buffer, each into the index asked for just before. */
 function read(

@@ -7,7 +7,7 @@ import { RecordJoin } from "../../proto/record_join.ts";
 import { RecordView } from "../../proto/record_view.ts";
 import { schema } from "../../proto/schema.ts";
 import { TransformResultView } from "../../proto/transform_result_view.ts";
-import { WireWriter } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import { below } from "../fixtures/mutations.ts";
 import {
   randomBatch,

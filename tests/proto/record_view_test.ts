@@ -8,7 +8,8 @@ import {
 import { InvariantViolation } from "../../lib/invariant.ts";
 import { seededRandom } from "../../lib/random.ts";
 import { RecordView } from "../../proto/record_view.ts";
-import { WireError, type WireErrorKind, WireWriter } from "../../proto/wire.ts";
+import { WireError, type WireErrorKind } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 import { randomBatch, randomRecord } from "../fixtures/random_records.ts";
 import {
   busyBatch,

@@ -1,7 +1,8 @@
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { InvariantViolation } from "../../lib/invariant.ts";
 import { ResultView } from "../../proto/result_view.ts";
-import { WireError, WireWriter } from "../../proto/wire.ts";
+import { WireError } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 /** Results of an id and an error in field 2, in field 2 of their response. */
 class ErrorView extends ResultView {

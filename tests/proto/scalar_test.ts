@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { BadValue, isDefault, scalarOf } from "../../proto/scalar.ts";
-import { WireReader, WireWriter } from "../../proto/wire.ts";
+import { WireReader } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 function roundTrip(type: string, value: unknown): unknown {
   const writer = new WireWriter();

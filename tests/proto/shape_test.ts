@@ -5,7 +5,8 @@ import {
   checkTimestamp,
   checkWatermark,
 } from "../../proto/shape.ts";
-import { WireError, type WireErrorKind, WireWriter } from "../../proto/wire.ts";
+import { WireError, type WireErrorKind } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 type Check = (reader: FieldReader) => void;
 

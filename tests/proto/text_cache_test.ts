@@ -1,7 +1,8 @@
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { FieldReader } from "../../proto/field_reader.ts";
 import { cachedText, RepeatedText } from "../../proto/text_cache.ts";
-import { WireError, WireWriter } from "../../proto/wire.ts";
+import { WireError } from "../../proto/wire.ts";
+import { WireWriter } from "../../proto/wire_writer.ts";
 
 const encoder = new TextEncoder();
 

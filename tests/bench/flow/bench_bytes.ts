@@ -2,7 +2,8 @@
  * What the peers of the flow bench say, as bytes: they must cost little beside what is measured, so they
  * copy and count where other services decode.
  */
-import { varintSize, WireReader, WireWriter } from "../../../proto/wire.ts";
+import { WireReader } from "../../../proto/wire.ts";
+import { varintSize, WireWriter } from "../../../proto/wire_writer.ts";
 import { recordMessage } from "../../fixtures/record_messages.ts";
 
 /** Bytes of a record of the bench. */

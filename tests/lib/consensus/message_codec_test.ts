@@ -15,7 +15,8 @@ import {
   RaftMessageType,
 } from "../../../proto/messages/cluster.ts";
 import { schema } from "../../../proto/schema.ts";
-import { WireError, WireReader, WireWriter } from "../../../proto/wire.ts";
+import { WireError, WireReader } from "../../../proto/wire.ts";
+import { WireWriter } from "../../../proto/wire_writer.ts";
 import { randomMessage } from "../../fixtures/raft_messages.ts";
 
 const codec: Codec<RaftMessage> = codecOf(
