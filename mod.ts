@@ -95,6 +95,7 @@ export type {
   ServerTlsOptions,
 } from "./lib/rpc/server_options.ts";
 export { Sidecar } from "./lib/sidecar/sidecar.ts";
+export type { SidecarAddresses } from "./lib/sidecar/running_sidecar.ts";
 export type {
   PodService,
   SidecarOptions,

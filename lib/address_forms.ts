@@ -27,6 +27,12 @@ export const httpListenForm: TextForm = {
   fits: (text) => isTcp(text, 0),
 };
 
+/** The same, or the word that means nowhere. */
+export const httpOrOff: TextForm = {
+  rule: `${httpListenForm.rule}, or off`,
+  fits: (text) => text === "off" || httpListenForm.fits(text),
+};
+
 /** Where a router is dialled. */
 export const routerForm: TextForm = {
   rule: 'must be "host:port", "http://host:port" or "https://host:port"',

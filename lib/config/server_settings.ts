@@ -3,7 +3,7 @@
  * of the file, and the help.
  */
 import {
-  httpListenForm,
+  httpOrOff,
   listenForm,
   routerForm,
   type TextForm,
@@ -40,11 +40,6 @@ const members: TextForm = {
   },
 };
 const member = /^([1-9]\d*)=(.+)$/;
-const httpListen: TextForm = {
-  rule: `${httpListenForm.rule}, or off`,
-  fits: (address) => address === "off" || httpListenForm.fits(address),
-};
-
 function integer(
   min: number,
   max: number,
@@ -88,7 +83,7 @@ export const serverSettings: readonly Setting[] = [
     key: "metrics.http_addr",
     flag: "http-addr",
     option: "httpAddr",
-    rule: { kind: "text", form: httpListen },
+    rule: { kind: "text", form: httpOrOff },
     fallback: "0.0.0.0:9464",
     help: "where metrics and health are served by HTTP, or off",
   },

@@ -2,7 +2,7 @@
  * What an operator may set of a sidecar, in one table: from it come the flags, the variables, the keys of
  * the file, and the help. The variables without a prefix are those that pods of sidecars set already.
  */
-import type { TextForm } from "../address_forms.ts";
+import { httpOrOff, type TextForm } from "../address_forms.ts";
 import { invalidArgument } from "../errors.ts";
 import { drainTimeoutMs, serviceHeartbeatMs, timeoutMsMax } from "../limits.ts";
 import type { PodService, SidecarOptions } from "../sidecar/sidecar_options.ts";
@@ -12,7 +12,7 @@ import { logSettings } from "./log_settings.ts";
 import { joinNeeds, type Needs, needsOfAddress } from "./permissions.ts";
 import type { Setting } from "./setting.ts";
 
-const service = /^([^=]+)=([a-z]+)(?:@(.+))?$/;
+const service = /^([^=]+)=([a-z]+)(\+exactly_once)?(?:@(.+))?$/;
 const serviceForm: TextForm = {
   rule: 'must be "name=type@url", or "name=source",',
   fits: (part) => service.test(part),
@@ -80,12 +80,21 @@ export const sidecarSettings: readonly Setting[] = [
     help: "where sources of the pod and other sidecars connect",
   },
   {
+    key: "metrics.http_addr",
+    flag: "http-addr",
+    option: "httpAddr",
+    rule: { kind: "text", form: httpOrOff },
+    fallback: "off",
+    help: "where metrics and health are served by HTTP, or off",
+  },
+  {
     key: "services.local",
     flag: "local-services",
     variable: "LOCAL_SERVICES",
     option: "services",
     rule: { kind: "list", form: serviceForm },
-    help: "services of the pod as name=type@url; a source as name=source",
+    help:
+      "services of the pod as name=type@url; a source as name=source, a sink that drops what it has as name=sink+exactly_once@url",
   },
   {
     key: "services.discovery_start_port",
@@ -157,6 +166,7 @@ export function toSidecarOptions(
     ...given({
       podName,
       namespace: config.text("sidecar.namespace"),
+      httpAddr: httpAddrOf(config),
       grpcAddr: `${host}:${config.numberOrDefault("grpc.port")}`,
       advertiseHost,
     }),
@@ -170,13 +180,20 @@ export function toSidecarOptions(
 /** What a sidecar touches by itself; the sidecars of other pods, which it hands records to, come on top. */
 export function sidecarNeeds(config: Configuration): Needs {
   const host = config.textOrDefault("grpc.listen_host");
+  const http = httpAddrOf(config);
   const looks = config.number("services.discovery_start_port") !== undefined;
   return joinNeeds(...[
     `${host}:${config.numberOrDefault("grpc.port")}`,
+    ...http ? [http] : [],
     ...routersOf(config),
     ...servicesOf(config).flatMap(({ url }) => url ?? []),
     ...looks ? ["127.0.0.1"] : [],
   ].map(needsOfAddress));
+}
+
+function httpAddrOf(config: Configuration): string | undefined {
+  const address = config.text("metrics.http_addr");
+  return address === "off" ? "" : address;
 }
 
 function discoveryOf(
@@ -207,10 +224,11 @@ function withScheme(address: string): string {
 /** The services in `name=type@url`. What is wrong with their parts is told where options are checked. */
 function servicesOf(config: Configuration): PodService[] {
   return config.list("services.local").map((part) => {
-    const [, name, type, url] = service.exec(part)!;
+    const [, name, type, once, url] = service.exec(part)!;
     return {
       name: name!,
       type: type as "any",
+      ...once === undefined ? {} : { exactlyOnce: true },
       ...url === undefined ? {} : { url: withScheme(url) },
     };
   });

@@ -69,7 +69,10 @@ export interface SinkHandlers {
    * caller does not want to wait. @default nothing is held
    */
   readonly flush?: () => Promise<bigint>;
-  /** What it can take now. @default no bound is stated */
+  /**
+   * What it can take now, and, with `exactlyOnce`, that it drops records whose `idempotencyKey` it has:
+   * sidecars that find the sink then send one with each. @default no bound is stated
+   */
   readonly capacity?: () =>
     | MessageInit<CapacityResponse>
     | Promise<MessageInit<CapacityResponse>>;
@@ -117,7 +120,14 @@ export async function serveSink(
     "flush",
     "capacity",
   );
-  return await serveHandlers(service, handlersOf(handlers, resolved), options);
+  // Sidecars that find the sink hear of it what routers hear where it registers.
+  const { capabilities = [] } = options.register?.service ?? {};
+  const exactlyOnce = capabilities.includes("exactly_once");
+  return await serveHandlers(
+    service,
+    handlersOf(handlers, resolved, exactlyOnce),
+    options,
+  );
 }
 
 type Outcome = MessageInit<RecordWriteResult> & { readonly success: boolean };
@@ -125,6 +135,7 @@ type Outcome = MessageInit<RecordWriteResult> & { readonly success: boolean };
 function handlersOf(
   sink: SinkHandlers,
   { id, concurrency, report }: ResolvedConnectorOptions,
+  exactlyOnce: boolean,
 ): Handlers<SinkServiceMethods> {
   const flushes = new SinkFlush(
     async () => await sink.flush?.() ?? 0n,
@@ -185,7 +196,11 @@ function handlersOf(
       }
       return { success: true, flushedRecords: await flushes.complete() };
     },
-    getCapacity: async () => ({ sinkId: id, ...await sink.capacity?.() }),
+    getCapacity: async () => ({
+      sinkId: id,
+      exactlyOnce,
+      ...await sink.capacity?.(),
+    }),
   };
 }
 

@@ -1,7 +1,8 @@
-/** What the process tells of itself: memory, and how late the event loop is. */
+/** What the process tells of itself: processor time, memory, and how late the event loop is. */
 import type { Clock } from "../clock.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { loopLagProbeMs } from "../limits.ts";
+import { processUse } from "./process_share.ts";
 import { type Metric, single } from "./sample.ts";
 
 /** Watches the process until it is closed. */
@@ -20,6 +21,12 @@ export class ProcessMetrics {
   /** The metrics now. The lag is the worst since the last call. */
   *metrics(): Generator<Metric, void, void> {
     const { rss, heapUsed, external } = Deno.memoryUsage();
+    yield single(
+      "process_cpu_seconds_total",
+      "counter",
+      "Processor time that the process has used.",
+      processUse().cpuMs / 1_000,
+    );
     yield single(
       "process_resident_memory_bytes",
       "gauge",

@@ -7,7 +7,7 @@ import type { PipelineActivity } from "../handlers/admin_handler.ts";
 import type { ServiceActivity } from "../handlers/registry_handler.ts";
 import { numbers } from "../metrics/exposition.ts";
 import type { MetricSource } from "../metrics/sample.ts";
-import { flowMetrics } from "./flow_metrics.ts";
+import { flowMetrics } from "../flow/flow_metrics.ts";
 import type { UnderWay } from "./under_way.ts";
 
 /** What a failure is called; nothing where there is none. */

@@ -6,16 +6,14 @@
 import { Channel } from "../../clients/channel.ts";
 import { onlyItem } from "../../clients/only_item.ts";
 import type { LookupServiceMethods } from "../../proto/messages/lookup.ts";
-import {
-  type LocalService,
-  ServiceType,
-} from "../../proto/messages/sidecar.ts";
+import { ServiceType } from "../../proto/messages/sidecar.ts";
 import type { SinkServiceMethods } from "../../proto/messages/sink.ts";
 import type { TransformServiceMethods } from "../../proto/messages/transform.ts";
 import { serviceOf } from "../../proto/service.ts";
 import { asConveyorError, Code, messageOf } from "../errors.ts";
 import { discoveryTimeoutMs, probesAtOnce } from "../limits.ts";
 import { log } from "../log.ts";
+import type { KnownService } from "./known_service.ts";
 import { reflectionServices } from "../rpc/reflection.ts";
 
 /** Ports to look at. */
@@ -26,7 +24,11 @@ export interface DiscoveryRange {
   readonly endPort: number;
 }
 
-type Named = (channel: Channel) => Promise<string>;
+/** What a service says of itself; an empty name is none. */
+interface Said {
+  readonly name: string;
+  readonly exactlyOnce: boolean;
+}
 
 const transform = serviceOf<TransformServiceMethods>(
   "conveyor.transform.TransformService",
@@ -34,38 +36,45 @@ const transform = serviceOf<TransformServiceMethods>(
 const lookup = serviceOf<LookupServiceMethods>("conveyor.lookup.LookupService");
 const sink = serviceOf<SinkServiceMethods>("conveyor.sink.SinkService");
 const options = { timeoutMs: discoveryTimeoutMs };
+const unsaid: Said = { name: "", exactlyOnce: false };
 
-/** The services that pipelines can use, by their name on the wire, and how each is asked for its own. */
+/** The services that pipelines can use, by their name on the wire, and how each is asked about itself. */
 const kinds: readonly {
   readonly service: string;
   readonly kind: string;
   readonly serviceType: ServiceType;
-  readonly nameOf: Named;
+  readonly ask: (channel: Channel) => Promise<Said>;
 }[] = [
   {
     service: transform.name,
     kind: "transform",
     serviceType: ServiceType.Transform,
-    nameOf: async (channel) =>
-      (await channel.unary(transform.methods.getCapabilities, {}, options))
-        .message.transformId,
+    ask: async (channel) => {
+      const { getCapabilities } = transform.methods;
+      const { message } = await channel.unary(getCapabilities, {}, options);
+      return { name: message.transformId, exactlyOnce: false };
+    },
   },
   {
     service: lookup.name,
     kind: "lookup",
     // Sidecars have no type for it.
     serviceType: ServiceType.Unspecified,
-    nameOf: async (channel) =>
-      (await channel.unary(lookup.methods.getCapabilities, {}, options))
-        .message.lookupId,
+    ask: async (channel) => {
+      const { getCapabilities } = lookup.methods;
+      const { message } = await channel.unary(getCapabilities, {}, options);
+      return { name: message.lookupId, exactlyOnce: false };
+    },
   },
   {
     service: sink.name,
     kind: "sink",
     serviceType: ServiceType.Sink,
-    nameOf: async (channel) =>
-      (await channel.unary(sink.methods.getCapacity, {}, options))
-        .message.sinkId,
+    ask: async (channel) => {
+      const { getCapacity } = sink.methods;
+      const { message } = await channel.unary(getCapacity, {}, options);
+      return { name: message.sinkId, exactlyOnce: message.exactlyOnce };
+    },
   },
 ];
 
@@ -73,12 +82,12 @@ const kinds: readonly {
 export async function discover(
   { host, startPort, endPort }: DiscoveryRange,
   skipped: ReadonlySet<number>,
-): Promise<Map<number, readonly LocalService[]>> {
+): Promise<Map<number, readonly KnownService[]>> {
   const ports = Array.from(
     { length: endPort - startPort + 1 },
     (_, at) => startPort + at,
   ).filter((port) => !skipped.has(port));
-  const found = new Map<number, readonly LocalService[]>();
+  const found = new Map<number, readonly KnownService[]>();
   for (let at = 0; at < ports.length; at += probesAtOnce) {
     await Promise.all(
       ports.slice(at, at + probesAtOnce).map(async (port) => {
@@ -91,7 +100,7 @@ export async function discover(
 }
 
 /** What is served on one port. */
-async function probe(host: string, port: number): Promise<LocalService[]> {
+async function probe(host: string, port: number): Promise<KnownService[]> {
   const url = `http://${host}:${port}`;
   let channel: Channel | undefined;
   try {
@@ -99,14 +108,15 @@ async function probe(host: string, port: number): Promise<LocalService[]> {
       connectTimeoutMs: discoveryTimeoutMs,
     });
     const served = await servedBy(channel);
-    const services: LocalService[] = [];
-    for (const { service, kind, serviceType, nameOf } of kinds) {
+    const services: KnownService[] = [];
+    for (const { service, kind, serviceType, ask } of kinds) {
       if (!served.has(service)) continue;
-      const name = await nameOf(channel).catch(() => "");
+      const { name, exactlyOnce } = await ask(channel).catch(() => unsaid);
       services.push({
         serviceName: name || `${kind}-${port}`,
         serviceType,
         localEndpoint: url,
+        exactlyOnce,
       });
     }
     return services;

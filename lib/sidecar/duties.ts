@@ -34,7 +34,7 @@ export interface DutiesParts {
 /** A pipeline that runs. */
 interface Duty {
   readonly version: bigint;
-  /** Stages that run in other pods. */
+  /** Stages that run in other pods, or are pulled from at a router. */
   readonly elsewhere: ReadonlySet<string>;
 }
 
@@ -80,11 +80,16 @@ export class Duties {
     if (compiled === undefined) return this.revoke(pipelineId, true);
     this.#stay(pipelineId);
     const before = this.#running.get(pipelineId);
-    const elsewhere = new Set(
-      stages.filter(({ remoteSidecar }) => remoteSidecar)
-        .map(({ stageId }) => stageId),
+    const pulled = new Set(
+      compiled.sinks.filter(({ delivery }) => delivery === "pull")
+        .map(({ id }) => id),
     );
-    table.set(assignment);
+    const elsewhere = new Set(
+      stages.filter(({ remoteSidecar, stageId }) =>
+        remoteSidecar || pulled.has(stageId)
+      ).map(({ stageId }) => stageId),
+    );
+    table.set(assignment, pulled);
     this.#running.set(pipelineId, { version, elsewhere });
     if (
       before?.version !== version ||

@@ -9,7 +9,6 @@ import {
   HealthCheckResponseServingStatus as ServingStatus,
   type HealthMethods,
 } from "../../proto/messages/health.ts";
-import type { LocalService } from "../../proto/messages/sidecar.ts";
 import { schema } from "../../proto/schema.ts";
 import { rawMethod, serviceOf } from "../../proto/service.ts";
 import { asConveyorError, Code } from "../errors.ts";
@@ -21,6 +20,7 @@ import {
 import { log } from "../log.ts";
 import type { ChannelPool } from "../services/channel_pool.ts";
 import { discover, type DiscoveryRange } from "./discovery.ts";
+import type { KnownService } from "./known_service.ts";
 
 const check = rawMethod(
   serviceOf<HealthMethods>("grpc.health.v1.Health").methods.check,
@@ -33,12 +33,12 @@ const wholeServer = new Uint8Array(0);
 
 /** The services of one pod. */
 export class LocalServices {
-  readonly #configured: readonly LocalService[];
+  readonly #configured: readonly KnownService[];
   readonly #range: DiscoveryRange | undefined;
   readonly #pool: ChannelPool;
   /** Port of the sidecar itself. */
   readonly #ownPort: () => number;
-  readonly #found: Map<number, readonly LocalService[]> = new Map();
+  readonly #found: Map<number, readonly KnownService[]> = new Map();
   /** By port that was of no use, for how many looks it is left alone, and how many of them are left. */
   readonly #useless: Map<number, { readonly pause: number; left: number }> =
     new Map();
@@ -46,7 +46,7 @@ export class LocalServices {
   readonly #failures: Map<string, number> = new Map();
 
   constructor(
-    configured: readonly LocalService[],
+    configured: readonly KnownService[],
     range: DiscoveryRange | undefined,
     pool: ChannelPool,
     ownPort: () => number,
@@ -58,12 +58,20 @@ export class LocalServices {
   }
 
   /** All of them. */
-  get list(): readonly LocalService[] {
+  get list(): readonly KnownService[] {
     return [...this.#configured, ...[...this.#found.values()].flat()];
   }
 
+  /** Whether the sink that goes by this name at this URL drops records that it has. */
+  isExactlyOnce(name: string, url: string): boolean {
+    return this.list.some((service) =>
+      service.exactlyOnce && service.serviceName === name &&
+      service.localEndpoint === url
+    );
+  }
+
   /** Whether a service works, as far as is known. */
-  isHealthy({ localEndpoint }: LocalService): boolean {
+  isHealthy({ localEndpoint }: KnownService): boolean {
     return (this.#failures.get(localEndpoint) ?? 0) < healthFailuresMax;
   }
 

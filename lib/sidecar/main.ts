@@ -28,7 +28,7 @@ const command: Command<SidecarOptions> = {
     const { Sidecar } = await import("./sidecar.ts");
     const sidecar = new Sidecar(options);
     return {
-      start: async () => ({ grpc: await sidecar.start() }),
+      start: async () => ({ ...await sidecar.start() }),
       run: () => sidecar.run(),
       close: () => sidecar.close(),
     };

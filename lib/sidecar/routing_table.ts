@@ -1,6 +1,6 @@
 /**
  * Where the stages of the assigned pipelines run, as the cluster said last: in this pod, in another
- * one, or nowhere yet. Stages ask it for each call, so that records under way follow their stage when it
+ * one, or nowhere yet; those that are pulled from, at a router. Stages ask it for each call, so that records under way follow their stage when it
  * moves.
  */
 import type {
@@ -25,20 +25,27 @@ export interface RoutingTableParts {
   readonly ownUrl: () => string;
   /** Services of the pod: connections to them are kept, whether or not they have a stage. */
   readonly localUrls: () => readonly string[];
+  /** Whether the sink of the pod that goes by this name at this URL drops records that it has. */
+  readonly isExactlyOnce: (name: string, url: string) => boolean;
+  /** Routers of the cluster: what a pipeline puts out is pulled from them. */
+  readonly routers: readonly string[];
 }
 
-/** Where a stage runs. */
+/** Where a stage runs: in one place, or in any of several. */
 interface Place {
   readonly id: string;
   readonly url: string;
   readonly isLocal: boolean;
+  /** Name of its service. */
+  readonly service: string;
 }
 
 /** The table of one sidecar. */
 export class RoutingTable implements ServiceDirectory {
   readonly #parts: RoutingTableParts;
   /** By pipeline, and by stage in it. */
-  readonly #places: Map<string, ReadonlyMap<string, Place>> = new Map();
+  readonly #places: Map<string, ReadonlyMap<string, readonly Place[]>> =
+    new Map();
   /** Calls under way, by the URL that they go to. */
   readonly #calls: Map<string, number> = new Map();
 
@@ -46,14 +53,26 @@ export class RoutingTable implements ServiceDirectory {
     this.#parts = parts;
   }
 
-  /** The stages of a pipeline run there from now on. */
-  set({ pipelineId, stages }: PipelineAssignment): void {
+  /**
+   * The stages of a pipeline run there from now on. Records of the stages `pulled` go to a router, which
+   * keeps them for whoever pulls.
+   */
+  set(
+    { pipelineId, stages }: PipelineAssignment,
+    pulled: ReadonlySet<string> = new Set(),
+  ): void {
+    const routers = this.#parts.routers.map((url): Place => ({
+      id: `router ${url}`,
+      url,
+      isLocal: false,
+      service: "",
+    }));
     this.#places.set(
       pipelineId,
-      new Map(stages.flatMap((stage) => {
-        const place = placeOf(stage);
-        return place === undefined ? [] : [[stage.stageId, place]];
-      })),
+      new Map(stages.map((stage) => [
+        stage.stageId,
+        pulled.has(stage.stageId) ? routers : placesOf(stage),
+      ])),
     );
     this.#hangUp();
   }
@@ -77,17 +96,19 @@ export class RoutingTable implements ServiceDirectory {
   }
 
   pick<Kind extends ServedKind>(
-    { kind, pipelineId, stageId, pulled, leaveOut }: InstanceRequest<Kind>,
+    { kind, pipelineId, stageId, leaveOut }: InstanceRequest<Kind>,
   ): ServiceInstance<Kind> | undefined {
-    const place = this.#places.get(pipelineId)?.get(stageId);
-    if (place === undefined || pulled) return undefined;
-    const { id, url, isLocal } = place;
-    if (leaveOut(id)) return undefined;
+    const places = this.#places.get(pipelineId)?.get(stageId) ?? [];
+    const place = places.find(({ id }) => !leaveOut(id));
+    if (place === undefined) return undefined;
+    const { id, url, isLocal, service } = place;
     if (kind === "relay") {
       // Records that were to go to another pod when they came, and whose stage has come here since.
       return this.#instance(kind, id, isLocal ? this.#parts.ownUrl() : url);
     }
-    return isLocal ? this.#instance(kind, id, url) : undefined;
+    if (!isLocal) return undefined;
+    const exactlyOnce = this.#parts.isExactlyOnce(service, url);
+    return this.#instance(kind, id, url, exactlyOnce);
   }
 
   /** A source is known by its own name alone: pods do not see the register of services. */
@@ -99,6 +120,7 @@ export class RoutingTable implements ServiceDirectory {
     kind: Kind,
     id: string,
     url: string,
+    exactlyOnce = false,
   ): ServiceInstance<Kind> {
     const { pool, sidecarId } = this.#parts;
     const port = portOf(kind, {
@@ -114,7 +136,7 @@ export class RoutingTable implements ServiceDirectory {
       sender: sidecarId,
     });
     // Made for a stage of this kind.
-    return { id, port } as ServiceInstance<Kind>;
+    return { id, port, exactlyOnce } as ServiceInstance<Kind>;
   }
 
   #count(url: string, change: number): void {
@@ -128,19 +150,20 @@ export class RoutingTable implements ServiceDirectory {
     const { ownUrl, localUrls } = this.#parts;
     const urls = new Set([ownUrl(), ...localUrls()]);
     for (const places of this.#places.values()) {
-      for (const { url } of places.values()) urls.add(url);
+      for (const { url } of [...places.values()].flat()) urls.add(url);
     }
     this.#parts.pool.keepOnly(urls);
   }
 }
 
-function placeOf(
-  { localEndpoint, remoteSidecar }: StageAssignment,
-): Place | undefined {
+function placesOf(
+  { localEndpoint, remoteSidecar, serviceName: service }: StageAssignment,
+): Place[] {
   if (localEndpoint !== undefined) {
-    return { id: localEndpoint, url: localEndpoint, isLocal: true };
+    const [id, url] = [localEndpoint, localEndpoint];
+    return [{ id, url, isLocal: true, service }];
   }
-  if (remoteSidecar === undefined) return undefined;
-  const { sidecarId, endpoint } = remoteSidecar;
-  return { id: `${sidecarId} ${endpoint}`, url: endpoint, isLocal: false };
+  if (remoteSidecar === undefined) return [];
+  const { sidecarId, endpoint: url } = remoteSidecar;
+  return [{ id: `${sidecarId} ${url}`, url, isLocal: false, service }];
 }

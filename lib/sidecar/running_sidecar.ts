@@ -10,7 +10,9 @@ import type { RouterChannel } from "../../clients/router_channel.ts";
 import type { MessageInit } from "../../proto/codec.ts";
 import type { RegisterSidecarRequest } from "../../proto/messages/sidecar.ts";
 import { systemClock } from "../clock.ts";
+import { HttpServer } from "../dashboard/http_server.ts";
 import { Flow } from "../flow/flow.ts";
+import { flowMetrics } from "../flow/flow_metrics.ts";
 import {
   DataPlaneHandler,
   dataPlaneService,
@@ -21,6 +23,8 @@ import {
   serviceConnectTimeoutMs,
 } from "../limits.ts";
 import { log } from "../log.ts";
+import { ProcessMetrics } from "../metrics/process_metrics.ts";
+import { ProcessShare } from "../metrics/process_share.ts";
 import { systemRandom } from "../random.ts";
 import { Health } from "../rpc/health.ts";
 import { reflectionHandlers, reflectionServices } from "../rpc/reflection.ts";
@@ -33,12 +37,21 @@ import { Coordination, type SidecarState } from "./coordination.ts";
 import { Duties } from "./duties.ts";
 import { LocalServices } from "./local_services.ts";
 import { RoutingTable } from "./routing_table.ts";
+import { serviceMetrics } from "./service_metrics.ts";
 import { sourceOffsets } from "./source_offsets.ts";
 import { SidecarOffsets } from "./sidecar_offsets.ts";
 import type { ResolvedSidecarOptions } from "./sidecar_options.ts";
 
 const names = [dataPlaneService, checkpointService, ...reflectionServices]
   .map(({ name }) => name).concat("grpc.health.v1.Health");
+
+/** Where a sidecar is reached, as it is bound. */
+export interface SidecarAddresses {
+  /** Where sources of the pod and other sidecars connect. */
+  readonly grpc: string;
+  /** Where metrics and health are served; absent: nowhere. */
+  readonly http?: string;
+}
 
 /** A sidecar that runs. */
 export class RunningSidecar {
@@ -52,6 +65,11 @@ export class RunningSidecar {
   readonly #services: LocalServices;
   readonly #health: Health = new Health(names);
   readonly #server: RpcServer;
+  readonly #share = new ProcessShare(systemClock);
+  readonly #metrics = new ProcessMetrics(systemScheduler, systemClock);
+  #http: HttpServer | undefined;
+  /** Why it takes no records; undefined while it does. */
+  #unready: string | undefined = "the sidecar starts";
   /** Aborts when it looks for services no more. */
   readonly #looking = new AbortController();
   /** Where it listens, once it does. */
@@ -73,6 +91,8 @@ export class RunningSidecar {
       ownUrl: () => this.#ownUrl,
       localUrls: () =>
         this.#services.list.map(({ localEndpoint }) => localEndpoint),
+      isExactlyOnce: (name, url) => this.#services.isExactlyOnce(name, url),
+      routers: options.routers,
     });
     const checkpoints = new CheckpointClient(cluster);
     const offsets = new SidecarOffsets(
@@ -112,15 +132,18 @@ export class RunningSidecar {
     this.#server = this.#serverOf(offsets, checkpoints);
   }
 
-  /** Listens, registers, and resolves with the address to dial. */
-  async start(): Promise<string> {
-    this.#address = await this.#server.listen(
-      this.#options.grpcAddr,
-      "grpcAddr",
-    );
+  /** Listens, registers, and resolves with the addresses to dial. */
+  async start(): Promise<SidecarAddresses> {
+    const { grpcAddr, httpAddr } = this.#options;
+    this.#address = await this.#server.listen(grpcAddr, "grpcAddr");
+    if (httpAddr !== "") this.#http = await this.#listenToReaders(httpAddr);
     await this.#services.look(this.#looking.signal);
     await this.#coordination.start();
-    return this.#address;
+    this.#unready = undefined;
+    return {
+      grpc: this.#address,
+      ...this.#http ? { http: this.#http.address } : {},
+    };
   }
 
   /** Lets what is under way settle until the deadline, then stops. */
@@ -129,6 +152,7 @@ export class RunningSidecar {
     const endMs = systemClock.monotonicMs() + drainTimeoutMs;
     const leftMs = (): number => Math.max(0, endMs - systemClock.monotonicMs());
     this.#looking.abort();
+    this.#unready = "the sidecar drains";
     this.#health.drain();
     await this.#coordination.drain(leftMs() / 4);
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -140,6 +164,8 @@ export class RunningSidecar {
     await this.#flow.close();
     // The streams of sources stay open until somebody ends them.
     await this.#server.close(farewellMs);
+    await this.#http?.close();
+    this.#metrics.close();
     await this.#pool.close();
     await this.#cluster.close();
   }
@@ -161,11 +187,25 @@ export class RunningSidecar {
       podName,
       namespace,
       sidecarEndpoint: this.#ownUrl,
-      localServices: [...this.#services.list],
+      localServices: this.#services.list.map((
+        { serviceName, serviceType, localEndpoint },
+      ) => ({ serviceName, serviceType, localEndpoint })),
     };
   }
 
+  #listenToReaders(address: string): Promise<HttpServer> {
+    return HttpServer.listen(address, {
+      metrics: [
+        () => this.#metrics.metrics(),
+        () => flowMetrics(this.#flow),
+        () => serviceMetrics(this.#services, this.#table),
+      ],
+      unready: () => this.#unready,
+    }, "httpAddr");
+  }
+
   #state(): SidecarState {
+    const { cpu, memory } = this.#share.read();
     return {
       serviceHealth: this.#services.list.map((service) => ({
         serviceName: service.serviceName,
@@ -173,6 +213,8 @@ export class RunningSidecar {
         activeRequests: BigInt(this.#table.callsTo(service.localEndpoint)),
       })),
       load: {
+        cpuUsage: cpu,
+        memoryUsage: memory,
         totalActiveRequests: BigInt(this.#table.calls),
         localQueueDepth: BigInt(this.#flow.underWay.records),
       },

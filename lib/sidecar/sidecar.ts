@@ -3,7 +3,7 @@
  * that starts and stops, is running_sidecar.ts.
  */
 import { RouterChannel } from "../../clients/router_channel.ts";
-import { RunningSidecar } from "./running_sidecar.ts";
+import { RunningSidecar, type SidecarAddresses } from "./running_sidecar.ts";
 import {
   type ResolvedSidecarOptions,
   resolveSidecarOptions,
@@ -37,7 +37,7 @@ export class Sidecar implements AsyncDisposable {
   readonly #options: ResolvedSidecarOptions;
   readonly #stopped = Promise.withResolvers<void>();
   #running: RunningSidecar | undefined;
-  #starting: Promise<string> | undefined;
+  #starting: Promise<SidecarAddresses> | undefined;
   #closing: Promise<void> | undefined;
 
   /** Checks the options; InvalidArgument names the one that breaks a rule. */
@@ -46,10 +46,10 @@ export class Sidecar implements AsyncDisposable {
   }
 
   /**
-   * Starts; resolves with the address to dial once the cluster has registered it, which it waits for as
-   * long as it takes. Rejects with Unavailable when the address is taken.
+   * Starts; resolves with the addresses to dial once the cluster has registered it, which it waits for as
+   * long as it takes. Rejects with Unavailable when an address is taken.
    */
-  start(): Promise<string> {
+  start(): Promise<SidecarAddresses> {
     return this.#starting ??= this.#start();
   }
 
@@ -72,7 +72,7 @@ export class Sidecar implements AsyncDisposable {
     return this.close();
   }
 
-  async #start(): Promise<string> {
+  async #start(): Promise<SidecarAddresses> {
     const { routers, connect } = this.#options;
     const running = new RunningSidecar(
       this.#options,

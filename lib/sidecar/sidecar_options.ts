@@ -2,13 +2,10 @@
  * Options of a sidecar, resolved once. What a flag or a variable may say of them is settled before, by
  * lib/config; here they are checked whatever they come from.
  */
-import { formOption, listenForm } from "../address_forms.ts";
+import { formOption, httpListenForm, listenForm } from "../address_forms.ts";
 import { parseAddress } from "../../clients/address.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
-import {
-  type LocalService,
-  ServiceType,
-} from "../../proto/messages/sidecar.ts";
+import { ServiceType } from "../../proto/messages/sidecar.ts";
 import { invalidArgument } from "../errors.ts";
 import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
 import {
@@ -19,6 +16,7 @@ import {
   timeoutMsMax,
 } from "../limits.ts";
 import {
+  booleanOption,
   integerOption,
   requiredObject,
   requiredString,
@@ -29,6 +27,7 @@ import {
   type RpcServerOptions,
 } from "../rpc/server_options.ts";
 import type { DiscoveryRange } from "./discovery.ts";
+import type { KnownService } from "./known_service.ts";
 
 /** A service in the pod of a sidecar. */
 export interface PodService {
@@ -38,6 +37,11 @@ export interface PodService {
   readonly type?: "source" | "transform" | "sink" | "any";
   /** Where the sidecar reaches it: `http://localhost:50061`. A source may leave it out. */
   readonly url?: string;
+  /**
+   * Of a sink: whether it drops records whose `idempotency_key` it has. Each record then carries one that
+   * stays the same over retries, restarts and pods. @default false
+   */
+  readonly exactlyOnce?: boolean;
 }
 
 /** Options of a `Sidecar`. */
@@ -52,6 +56,11 @@ export interface SidecarOptions {
   readonly routers: string | readonly string[];
   /** Where sources of the pod and other sidecars connect: `host:port`. @default "0.0.0.0:9091" */
   readonly grpcAddr?: string;
+  /**
+   * Where metrics and health are served by HTTP: `host:port`; empty: nowhere. The services of a pod share
+   * its ports, and some serve their metrics themselves. @default ""
+   */
+  readonly httpAddr?: string;
   /** Host at which other sidecars reach it. @default that of grpcAddr, unless it means every interface */
   readonly advertiseHost?: string;
   /** Services of the pod. @default [] */
@@ -89,8 +98,9 @@ export interface ResolvedSidecarOptions {
   readonly namespace: string;
   readonly routers: readonly string[];
   readonly grpcAddr: string;
+  readonly httpAddr: string;
   readonly advertiseHost: string;
-  readonly services: readonly LocalService[];
+  readonly services: readonly KnownService[];
   readonly discovery: DiscoveryRange | undefined;
   readonly heartbeatIntervalMs: number;
   readonly drainTimeoutMs: number;
@@ -123,6 +133,7 @@ export function resolveSidecarOptions(
     namespace: options.namespace ?? "default",
     routers: list,
     grpcAddr,
+    httpAddr: httpAddrOf(options.httpAddr),
     advertiseHost: options.advertiseHost ?? dialledHost(grpcAddr),
     services: podServices(services),
     discovery: rangeOf(options.discovery),
@@ -149,6 +160,12 @@ function flowOf(flow: FlowOptions = {}): FlowOptions {
   const options = { creditTtlMs: timeoutMsMax, ...flow };
   resolveFlowOptions(options);
   return options;
+}
+
+function httpAddrOf(httpAddr = ""): string {
+  return httpAddr === ""
+    ? httpAddr
+    : formOption("httpAddr", httpAddr, httpListenForm);
 }
 
 function grpcOf(grpc: RpcServerOptions = {}): RpcServerOptions {
@@ -182,7 +199,7 @@ const types = {
   any: ServiceType.Unspecified,
 } as const;
 
-function podServices(services: readonly PodService[]): LocalService[] {
+function podServices(services: readonly PodService[]): KnownService[] {
   if (services.length > sidecarServicesMax) {
     throw invalidArgument(
       "services",
@@ -190,7 +207,7 @@ function podServices(services: readonly PodService[]): LocalService[] {
       services.length,
     );
   }
-  return services.map(({ name, type = "any", url }, at) => {
+  return services.map(({ name, type = "any", url, exactlyOnce }, at) => {
     const field = `services[${at}]`;
     if (!Object.hasOwn(types, type)) {
       throw invalidArgument(
@@ -208,8 +225,20 @@ function podServices(services: readonly PodService[]): LocalService[] {
       serviceType: types[type],
       // A source is not called: it pushes. The cluster wants some text for it.
       localEndpoint: url ?? "push",
+      exactlyOnce: exactlyOnceOf(field, type, exactlyOnce),
     };
   });
+}
+
+function exactlyOnceOf(
+  field: string,
+  type: string,
+  given: boolean | undefined,
+): boolean {
+  const name = `${field}.exactlyOnce`;
+  if (booleanOption(name, given, false) === false) return false;
+  if (type === "sink") return true;
+  throw invalidArgument(name, "must be left out of what is no sink", type);
 }
 
 function checkUrl(name: string, url: string): void {

@@ -189,6 +189,12 @@ export interface CapacityResponse {
    * pipelines; empty: not said.
    */
   sinkId: string;
+  /**
+   * Whether the sink drops records whose idempotency_key it already has, told
+   * to a sidecar that finds the service: its records then carry one. A router
+   * is told by the capability "exactly_once".
+   */
+  exactlyOnce: boolean;
 }
 
 /** Asks to make pending records durable. */

@@ -83,7 +83,7 @@ test("a sidecar goes on with another router, and takes its pod back from one tha
   );
   await using sidecar = sidecarOf("pod-1", cluster.urls, { store });
   await using source = await SourceClient.connectToSidecar(
-    `http://${await sidecar.start()}`,
+    `http://${(await sidecar.start()).grpc}`,
     "numbers",
   );
   await cluster.nodes[0]!.kill();
@@ -120,7 +120,7 @@ test("the stage of a service that breaks goes to another pod, and its records wi
   await using here = sidecarOf("pod-1", setup.url, { clean, store });
   await using there = sidecarOf("pod-2", setup.url, { clean: other });
   await using source = await SourceClient.connectToSidecar(
-    `http://${await here.start()}`,
+    `http://${(await here.start()).grpc}`,
     "numbers",
   );
   await source.push(numbers(10));
@@ -182,7 +182,7 @@ test("records pass a sidecar while the whole cluster is away, and are committed 
   );
   await using sidecar = sidecarOf("pod-1", node!.url, { store });
   await using source = await SourceClient.connectToSidecar(
-    `http://${await sidecar.start()}`,
+    `http://${(await sidecar.start()).grpc}`,
     "numbers",
   );
   await source.push(numbers(50));

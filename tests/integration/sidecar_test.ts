@@ -87,7 +87,7 @@ test("a sidecar finds the services of its pod by reflection, also one that comes
     settings: { heartbeatIntervalMs: 400 },
   });
   await using source = await SourceClient.connectToSidecar(
-    `http://${await sidecar.start()}`,
+    `http://${(await sidecar.start()).grpc}`,
     "numbers",
   );
   const first = source.push(numbers(100));
@@ -129,7 +129,7 @@ Deno.test("what a sidecar cannot process is acked once the cluster keeps it, and
     ],
   });
   await using source = await SourceClient.connectToSidecar(
-    `http://${await sidecar.start()}`,
+    `http://${(await sidecar.start()).grpc}`,
     "numbers",
   );
   await source.push(numbers(100));

@@ -20,7 +20,8 @@ Deno.test("ProcessMetrics tells memory, and the worst lag since it was last aske
   }
   assertEquals(lag(), 0.7);
   assertEquals(lag(), 0);
-  const [rss] = [...metrics.metrics()];
+  const [cpu, rss] = [...metrics.metrics()];
+  assert(cpu!.samples[0]!.value > 0);
   assert(rss!.samples[0]!.value > 1e6);
   metrics.close();
   assertEquals(probe, undefined);

@@ -31,6 +31,8 @@ class Setup {
         pool: this.pool,
         ownUrl: () => "http://10.0.0.1:9091",
         localUrls: () => [],
+        isExactlyOnce: () => false,
+        routers: ["http://10.0.0.9:50051"],
       }),
       scheduler: time,
       drainTimeoutMs,

@@ -1,7 +1,7 @@
 /** The metrics of the flow of records, in the names that a scraper sees. */
-import type { Flow } from "../flow/flow.ts";
-import type { FlowCounters } from "../flow/counters.ts";
-import type { StageReport } from "../flow/flow_report.ts";
+import type { Flow } from "./flow.ts";
+import type { FlowCounters } from "./counters.ts";
+import type { StageReport } from "./flow_report.ts";
 import { type Metric, single } from "../metrics/sample.ts";
 
 const totals: readonly (readonly [
