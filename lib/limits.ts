@@ -481,6 +481,8 @@ export const letterReadBytesAtOnce = 1024 * 1024;
 /** Dead letters that one call sends through at a time, and the pause while there is no room for one. */
 export const letterReplaysMax = 256;
 export const letterReplayPauseMs = 20;
+/** How far ahead the clock of a process may be that names its dead letters itself. */
+export const letterClockSkewMsMax = 60 * 60_000;
 /** Ids that a filter of dead letters names. */
 export const letterIdsMax = 1_000;
 /** Bytes that a peer may send on one stream, and on one connection, before anything of it is read. */

@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "f37b4572bee7810525bc125a38cd0822bd486abfb9cc0d20b279e26a5858f633";
+  "ba18a4d1edb30e60eb813090f5a75e3882eec71441d1b9a5ff8be5bbac1799b3";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

@@ -131,6 +131,8 @@ export interface Letter {
   readonly lastFailureMs: number;
   /** The letter that was replayed and failed again: to be kept under its id, with this history. */
   readonly replayOf: string | undefined;
+  /** Of a letter of another process: the id under which it is kept once, however often it is put. */
+  readonly keptAs?: string;
 }
 
 /** Where the dead letters of a pipeline go, and how many are kept. */

@@ -18,7 +18,11 @@ import { type Service, serviceOf } from "../../proto/service.ts";
 import { systemClock } from "../clock.ts";
 import type { Letter, LetterBounds } from "../delivery/ports.ts";
 import { Code, ConveyorError, invalidArgument, quote } from "../errors.ts";
-import { letterIdsMax, lettersAtOnceMax } from "../limits.ts";
+import {
+  letterClockSkewMsMax,
+  letterIdsMax,
+  lettersAtOnceMax,
+} from "../limits.ts";
 import { requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
 import type { KvDeadLetters } from "../storage/kv_dead_letters.ts";
@@ -28,6 +32,8 @@ import {
   type LetterReplayParts,
   type ReplayedLetters,
 } from "./letter_replay.ts";
+import { namedAtMs } from "../storage/letter_id.ts";
+import { KeptOnce } from "./kept_once.ts";
 import { msOf, timestampOf } from "./wire_time.ts";
 
 /** DeadLetters, for the server to serve. */
@@ -53,6 +59,7 @@ const record: Codec<Record> = codecOf(
 /** The handlers of a node. */
 export class DeadLetterHandler implements DeadLetterHandlers {
   readonly #parts: DeadLetterParts;
+  readonly #once = new KeptOnce();
 
   constructor(parts: DeadLetterParts) {
     this.#parts = parts;
@@ -118,9 +125,14 @@ export class DeadLetterHandler implements DeadLetterHandlers {
     }
     const kept = letters.map(letterOf);
     const pipelines = Map.groupBy(kept, ({ pipelineId }) => pipelineId);
-    for (const [pipelineId, some] of pipelines) {
-      await this.#parts.letters.put(some, this.#parts.boundsOf(pipelineId));
-    }
+    await this.#once.run(
+      kept.flatMap(({ keptAs }) => keptAs ?? []),
+      async () => {
+        for (const [pipelineId, some] of pipelines) {
+          await this.#parts.letters.put(some, this.#parts.boundsOf(pipelineId));
+        }
+      },
+    );
     return {};
   };
 }
@@ -143,7 +155,21 @@ function letterOf(letter: DeadLetter): Letter {
     firstFailureMs: msOf(firstFailure) ?? nowMs,
     lastFailureMs: msOf(lastFailure) ?? nowMs,
     replayOf: undefined,
+    ...letter.deadLetterId === ""
+      ? {}
+      : { keptAs: checkedId(letter.deadLetterId, nowMs) },
   };
+}
+
+/** The id that another process gave its letter. One of a time to come would go before all that follow. */
+function checkedId(id: string, nowMs: number): string {
+  const atMs = namedAtMs(id);
+  if (atMs !== undefined && atMs <= nowMs + letterClockSkewMsMax) return id;
+  throw invalidArgument(
+    "letters.dead_letter_id",
+    `must be an id of the form of this service's, of a time that has come`,
+    id,
+  );
 }
 
 function messageOf(letter: KeptLetter): MessageInit<DeadLetter> {

@@ -102,7 +102,11 @@ export class RunningSidecar {
     );
     this.#flow = new Flow({
       services: this.#table,
-      deadLetters: new ClusterLetters(new DeadLetterClient(cluster)),
+      deadLetters: new ClusterLetters(
+        new DeadLetterClient(cluster),
+        systemClock,
+        systemRandom,
+      ),
       offsets,
       clock: systemClock,
       scheduler: systemScheduler,

@@ -272,6 +272,7 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
     const { index, ageMs } = this.#parts;
     const drafts: Draft[] = [];
     for (const letter of letters) {
+      if (letter.keptAs && index.get(letter.keptAs)) continue;
       const place = this.#placeOf(letter);
       if (place.kept) continue;
       const head = headOf(letter, place.id, bounds.ageMsMax ?? ageMs);
@@ -298,10 +299,10 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
     let place = this.#places.get(letter);
     if (place === undefined) {
       const { index, ids, clock } = this.#parts;
-      const { replayOf } = letter;
+      const { replayOf, keptAs } = letter;
       const id = replayOf !== undefined && index.returnsTo(replayOf)
         ? replayOf
-        : ids.next(clock.nowMs());
+        : keptAs ?? ids.next(clock.nowMs());
       place = { id, generation: this.#generation++, kept: false };
       this.#places.set(letter, place);
     }

@@ -7,7 +7,13 @@
 const idPattern = /^([0-9a-f]{12})-([0-9a-f]{6})-(\d+)$/;
 const perMsMax = 0xff_ffff;
 
-/** Makes the ids of one node. */
+/** When a letter with this id was named, in ms since the epoch; undefined: it is no such id. */
+export function namedAtMs(id: string): number | undefined {
+  const [, ms] = idPattern.exec(id) ?? [];
+  return ms === undefined ? undefined : parseInt(ms, 16);
+}
+
+/** Makes the ids of one node, or of another process that names its letters itself. */
 export class LetterIds {
   readonly #nodeId: number;
   #ms = 0;

@@ -41,7 +41,8 @@ export interface DeadLettersMethods {
   };
   /**
    * Keeps letters of stages that run on a sidecar, all of them before it
-   * answers. RESOURCE_EXHAUSTED at a bound: the sidecar keeps them and asks
+   * answers. One that names itself is kept once by a router, however often it
+   * comes. RESOURCE_EXHAUSTED at a bound: the sidecar keeps them and asks
    * again.
    */
   keep: {
@@ -206,8 +207,9 @@ export interface DeadLetterCount {
 /** Letters to keep. */
 export interface KeepDeadLettersRequest {
   /**
-   * Each with its record, pipeline_id, stage_id and history; at most 500. The
-   * router names them.
+   * Each with its record, pipeline_id, stage_id and history; at most 500. A
+   * dead_letter_id, in the form of those that routers give, is kept; the router
+   * names those that have none.
    */
   letters: DeadLetter[];
 }

@@ -148,3 +148,44 @@ Deno.test("a request about dead letters that cannot be meant is refused by its f
   await refused(() => letters.get("nobody"), Code.NotFound, '"nobody"');
   await refused(() => letters.get(""), Code.InvalidArgument, "deadLetterId");
 });
+
+Deno.test("a letter of another process is kept once, however often it is asked for", async () => {
+  await using setup = await RouterSetup.start();
+  await using letters = await DeadLetterClient.connect(setup.url);
+  const letter = (number: number, id = "") => ({
+    ...id === "" ? {} : { deadLetterId: id },
+    record: { id: { sourceId: "numbers", sequenceNumber: BigInt(number) } },
+    pipelineId: "line",
+    stageId: "picky",
+    attempts: 3,
+  });
+  const id = "018f00000000-000001-4503599627370497";
+  const asked = Array.from(
+    { length: 5 },
+    () => letters.keep([letter(1, id), letter(2, id.replace("1-4", "2-4"))]),
+  );
+  await Promise.all(asked);
+  await letters.keep([letter(1, id)]);
+  const kept = await Array.fromAsync(letters.list());
+  assertEquals(
+    kept.map(({ deadLetterId, record }) => [
+      deadLetterId,
+      record?.id?.sequenceNumber,
+    ]),
+    [[id, 1n], ["018f00000000-000002-4503599627370497", 2n]],
+  );
+  // One without an id is another one each time.
+  await letters.keep([letter(3)]);
+  await letters.keep([letter(3)]);
+  const { count, bytes } = await letters.stats();
+  assertEquals(count, 4n);
+  assertEquals(await letters.discard({ pipelineId: "line" }), 4n);
+  assert(bytes > 0n && (await letters.stats()).bytes === 0n);
+  for (const wrong of ["x", "ffffffffffff-000000-1", `${id}-1`]) {
+    const error = await assertRejects(
+      () => letters.keep([letter(4, wrong)]),
+      ConveyorError,
+    );
+    assertEquals(error.details[0]?.field, "letters.dead_letter_id");
+  }
+});

@@ -8,9 +8,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AckStatus, Sidecar, SourceClient } from "@conveyor/grpc";
 import { serveSink } from "@conveyor/grpc/connector";
 import { RpcServer } from "../../lib/rpc/server.ts";
-import {
-  type SidecarCoordinatorMethods,
-  type SidecarHeartbeatRequest,
+import type {
+  SidecarCoordinatorMethods,
+  SidecarHeartbeatRequest,
 } from "../../proto/messages/sidecar.ts";
 import { serviceOf } from "../../proto/service.ts";
 import { Consumer, pulledLine } from "../fixtures/consumer.ts";
