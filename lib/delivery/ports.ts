@@ -120,6 +120,8 @@ export interface ServiceDirectory {
 export interface Letter {
   /** The serialized Record as it went into the stage. Valid until the put ends. */
   readonly record: Uint8Array;
+  /** Which of the records made of one source record it is, as a Load says. */
+  readonly lineage: number;
   readonly pipelineId: string;
   readonly stageId: string;
   readonly errorCode: string;

@@ -30,11 +30,6 @@ export interface Exchange<Kind extends ServedKind> {
   ): Failure | void;
   /** The record in a position is given up, and is looked after elsewhere. */
   leave(position: number): void;
-  /**
-   * Fields that a dead letter of the record in a position has besides the record's own, so that it is
-   * the same record for the service when it is sent through again.
-   */
-  letterFields(position: number): Uint8Array;
   /** Gives on what is done, as far as order allows. */
   giveOn(): void;
   /** The work is given up: tells the slot of each branch that is not given on. */

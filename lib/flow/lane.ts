@@ -303,7 +303,6 @@ export class Lane<Kind extends ServedKind> {
       {
         attempts: work.attempts[position]!,
         firstFailureMs: work.firstFailureMs.get(position),
-        more: this.#exchange.letterFields(position),
       },
     );
   }

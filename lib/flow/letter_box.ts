@@ -21,8 +21,6 @@ export interface LetterParts {
   readonly attempts: number;
   /** In ms since the epoch; undefined: now. */
   readonly firstFailureMs: number | undefined;
-  /** Serialized fields to be added to the record. */
-  readonly more: Uint8Array;
 }
 
 interface Waiting {
@@ -74,13 +72,14 @@ export class LetterBox {
     const replay = run.context.replays.get(slot);
     if (replay !== undefined) replay.failure = failure;
     const { bytes, starts, ends } = load.view;
-    const record = joined(bytes.subarray(starts[i], ends[i]), parts.more);
+    const record = bytes.slice(starts[i], ends[i]);
     this.#bytes += record.length;
     run.context.buffer.addDerived(record.length);
     this.#waiting.push({
       slot,
       letter: {
         record,
+        lineage: load.lineageOf(i),
         pipelineId: run.pipeline.id,
         stageId: settings.id,
         errorCode: failure.code,
@@ -173,12 +172,4 @@ export class LetterBox {
     );
     run.callEnded();
   }
-}
-
-/** A copy of both. */
-function joined(record: Uint8Array, more: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(record.length + more.length);
-  bytes.set(record);
-  bytes.set(more, record.length);
-  return bytes;
 }

@@ -95,10 +95,6 @@ export class LookupExchange implements Exchange<"lookup"> {
     this.#outputs.ended(position);
   }
 
-  letterFields(): Uint8Array {
-    return noFields;
-  }
-
   giveOn(): void {
     const { run, settings } = this.#stage;
     this.#outputs.drain((load, records) =>

@@ -6,7 +6,6 @@
 import type { Load, Records } from "../delivery/load.ts";
 import { Router } from "../routing/route.ts";
 import type { CompiledPipeline } from "../routing/types.ts";
-import { noFields } from "./exchange.ts";
 import type { FlowContext } from "./flow_context.ts";
 import { takesSource } from "./source_match.ts";
 import { StageRun } from "./stage_run.ts";
@@ -263,7 +262,7 @@ export class PipelineRun {
       code: "NOT_FOUND",
       message: "no edge or rule of the stage takes the record on",
     };
-    const parts = { attempts: 0, firstFailureMs: undefined, more: noFields };
+    const parts = { attempts: 0, firstFailureMs: undefined };
     forEach(load, records, (i) => letters.add(load, i, failure, parts));
   }
 }

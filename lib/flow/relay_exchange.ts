@@ -10,7 +10,7 @@ import { AckStatus } from "../../proto/messages/sidecar.ts";
 import { RecordJoin } from "../../proto/record_join.ts";
 import type { RelayAckView } from "../../proto/relay_ack_view.ts";
 import type { RelayStage } from "../routing/types.ts";
-import { type Exchange, noFields } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import type { StageRun } from "./stage_run.ts";
 
 /** The exchanges of one lane. */
@@ -60,10 +60,6 @@ export class RelayExchange implements Exchange<"relay"> {
   }
 
   leave(): void {}
-
-  letterFields(): Uint8Array {
-    return noFields;
-  }
 
   giveOn(): void {}
 

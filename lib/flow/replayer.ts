@@ -4,7 +4,6 @@
  */
 import { SourceAccount } from "../delivery/buffer.ts";
 import { type Intake, Outcome } from "../delivery/intake.ts";
-import { sourceLineage } from "../delivery/lineage.ts";
 import type { Failure } from "../delivery/work.ts";
 import { Code, ConveyorError, quote } from "../errors.ts";
 import { WireError } from "../../proto/wire.ts";
@@ -18,6 +17,8 @@ export interface Replay {
   readonly letterId: string;
   /** The serialized Record. */
   readonly record: Uint8Array;
+  /** As the letter has it. */
+  readonly lineage: number;
   readonly pipelineId: string;
   /** The stage to send it to; undefined: to the start of the pipeline. */
   readonly stageId: string | undefined;
@@ -75,7 +76,7 @@ export class Replayer {
         view,
         bytes,
         account: this.#account,
-        lineage: sourceLineage,
+        lineage: replay.lineage,
         opened: ([first]) => {
           slot = first!;
           context.replays.set(slot, history);

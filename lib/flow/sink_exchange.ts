@@ -15,7 +15,7 @@ import { RecordJoin } from "../../proto/record_join.ts";
 import { RecordRewriter } from "../../proto/record_rewriter.ts";
 import type { WriteResultView } from "../../proto/write_result_view.ts";
 import type { SinkStage } from "../routing/types.ts";
-import { type Exchange, noFields } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import type { StageRun } from "./stage_run.ts";
 
 const unanswered = {
@@ -34,8 +34,6 @@ export class SinkExchange implements Exchange<"sink"> {
   #work: Work = new Work();
   /** Of the instance, when the request under way was made. */
   #incarnation = 0;
-  /** Whether its records carry keys. */
-  #isKeyed = false;
 
   constructor(stage: StageRun, settings: SinkStage) {
     this.#stage = stage;
@@ -52,7 +50,6 @@ export class SinkExchange implements Exchange<"sink"> {
     { exactlyOnce = false, port }: ServiceInstance<"sink">,
   ): Uint8Array {
     this.#incarnation = port.incarnation;
-    this.#isKeyed = exactlyOnce;
     const { retry, selector } = this.#settings;
     const join = this.#join;
     join.clear();
@@ -91,10 +88,6 @@ export class SinkExchange implements Exchange<"sink"> {
   }
 
   leave(): void {}
-
-  letterFields(position: number): Uint8Array {
-    return this.#isKeyed ? this.#keyField(position) : noFields;
-  }
 
   giveOn(): void {}
 
@@ -206,14 +199,13 @@ export class SinkExchange implements Exchange<"sink"> {
     this.#join.addAll(keyed);
   }
 
-  /** The key that the record in a position is given, as a field; none where it came with one. */
+  /** The key that the record in a position is given, as a field; nothing where it has the right one. */
   #keyField(position: number): Uint8Array {
     const work = this.#work;
     const load = work.load(position);
     const i = work.indexes[position]!;
-    if (load.view.idempotencyKey(i).length > 0) return noFields;
     const lineage = childLineage(load.lineageOf(i), this.#stage.nameHash, 0);
-    return idempotencyKeyField(load.view.ids, i, lineage);
+    return idempotencyKeyField(load.view, i, lineage);
   }
 }
 

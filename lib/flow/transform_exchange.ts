@@ -2,17 +2,18 @@
  * Exchanges with a transform: one result for each record, matched by its identity. The records of a
  * result replace the one that was sent and share its ack; nothing of them is decoded.
  */
-import { childLineage } from "../delivery/lineage.ts";
+import { childLineage, sharesKey } from "../delivery/lineage.ts";
 import { Load } from "../delivery/load.ts";
 import { OrderedOutputs } from "../delivery/ordered_outputs.ts";
 import { ResultMatch } from "../delivery/result_match.ts";
+import { sharedKeys } from "../delivery/shared_keys.ts";
 import { Standing, Work } from "../delivery/work.ts";
 import { WorkIds } from "../delivery/work_ids.ts";
 import { TransformStatus } from "../../proto/messages/transform.ts";
 import { RecordJoin } from "../../proto/record_join.ts";
 import type { TransformResultView } from "../../proto/transform_result_view.ts";
 import type { TransformStage } from "../routing/types.ts";
-import { type Exchange, noFields } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { DerivedBytes } from "./derived_bytes.ts";
 import type { StageRun } from "./stage_run.ts";
 
@@ -94,10 +95,6 @@ export class TransformExchange implements Exchange<"transform"> {
     this.#outputs.ended(position);
   }
 
-  letterFields(): Uint8Array {
-    return noFields;
-  }
-
   giveOn(): void {
     const { run, settings } = this.#stage;
     this.#outputs.drain((load, records) =>
@@ -113,10 +110,12 @@ export class TransformExchange implements Exchange<"transform"> {
   #allMade(view: TransformResultView, bytes: number): void {
     const work = this.#work;
     const slots = work.slots.slice(0, work.count);
-    const shared = work.sharedLineage;
-    const lineage = shared === undefined
-      ? Float64Array.from(slots, (_, position) => this.#child(position, 0))
-      : childLineage(shared, this.#stage.nameHash, 0);
+    const lineage = this.#singleLineage ?? new Float64Array(work.count);
+    if (typeof lineage !== "number") {
+      for (let position = 0; position < work.count; position++) {
+        this.#setLineages(lineage, position, view, position, position + 1);
+      }
+    }
     this.#addLoad(view, slots, lineage, bytes);
     work.standings.fill(Standing.Done, 0, work.count);
     this.#outputs.madeAll();
@@ -196,30 +195,67 @@ export class TransformExchange implements Exchange<"transform"> {
 
   /** The lineage of the outputs; one number where every record has one output and came alike. */
   #lineage(view: TransformResultView): number | Float64Array {
-    const shared = this.#work.sharedLineage;
     const { count } = view.outputs;
-    let single = shared !== undefined && count === view.count;
+    const shared = this.#singleLineage;
+    let single = count === view.count;
     for (let result = 0; single && result < count; result++) {
       single = view.outputsStart(result) === result;
     }
-    if (single) return childLineage(shared!, this.#stage.nameHash, 0);
-    const lineage = new Float64Array(count);
+    if (single && shared !== undefined) return shared;
+    const lineages = new Float64Array(count);
     for (let result = 0; result < view.count; result++) {
       const position = this.#match.positions[result]!;
       if (position < 0) continue;
       const start = view.outputsStart(result);
-      const end = view.outputsEnd(result);
-      for (let i = start; i < end; i++) {
-        lineage[i] = this.#child(position, i - start);
-      }
+      this.#setLineages(
+        lineages,
+        position,
+        view,
+        start,
+        view.outputsEnd(result),
+      );
     }
-    return lineage;
+    return lineages;
   }
 
-  /** The lineage of output `place` of the record in a position. */
-  #child(position: number, place: number): number {
+  /** The lineage of every output that is the only one of its record, if it is the same. */
+  get #singleLineage(): number | undefined {
+    const { sharedLineage } = this.#work;
+    if (sharedLineage === undefined || sharesKey(sharedLineage)) {
+      return undefined;
+    }
+    return childLineage(sharedLineage, this.#stage.nameHash, 0);
+  }
+
+  /** Notes the lineages of the outputs of the record in a position. */
+  #setLineages(
+    lineages: Float64Array,
+    position: number,
+    { outputs }: TransformResultView,
+    start: number,
+    end: number,
+  ): void {
     const work = this.#work;
-    const parent = work.load(position).lineageOf(work.indexes[position]!);
-    return childLineage(parent, this.#stage.nameHash, place);
+    const load = work.load(position);
+    const index = work.indexes[position]!;
+    const lineage = load.lineageOf(index);
+    if (end - start === 1 && !sharesKey(lineage)) {
+      lineages[start] = childLineage(lineage, this.#stage.nameHash, 0);
+      return;
+    }
+    const shares = sharedKeys(
+      { view: load.view, index, lineage },
+      outputs,
+      start,
+      end,
+    );
+    for (let i = start; i < end; i++) {
+      lineages[i] = childLineage(
+        lineage,
+        this.#stage.nameHash,
+        i - start,
+        shares(i),
+      );
+    }
   }
 }

@@ -23,7 +23,7 @@ import {
   letterIdsMax,
   lettersAtOnceMax,
 } from "../limits.ts";
-import { requiredString } from "../options.ts";
+import { integerOption, requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
 import type { KvDeadLetters } from "../storage/kv_dead_letters.ts";
 import type { KeptLetter, LetterFilter } from "../storage/letter.ts";
@@ -149,6 +149,7 @@ function letterOf(letter: DeadLetter): Letter {
     record: record.encode(letter.record),
     pipelineId: requiredString("letters.pipeline_id", letter.pipelineId),
     stageId: requiredString("letters.stage_id", letter.stageId),
+    lineage: integerOption("letters.lineage", letter.lineage, 0, 0),
     errorCode,
     errorMessage,
     attempts,
@@ -174,6 +175,7 @@ function checkedId(id: string, nowMs: number): string {
 
 function messageOf(letter: KeptLetter): MessageInit<DeadLetter> {
   const { id, record: bytes, nodeId, firstFailureMs, lastFailureMs } = letter;
+  const { lineage } = letter;
   const { pipelineId, stageId, errorCode, errorMessage, attempts } = letter;
   return {
     deadLetterId: id,
@@ -186,6 +188,7 @@ function messageOf(letter: KeptLetter): MessageInit<DeadLetter> {
     firstFailure: timestampOf(firstFailureMs),
     lastFailure: timestampOf(lastFailureMs),
     nodeId: BigInt(nodeId),
+    lineage,
   };
 }
 

@@ -124,14 +124,15 @@ export class LetterReplay {
   /** Sends the letter as soon as there is room for it. */
   async #replay(letter: KeptLetter): Promise<ReplayOutcome> {
     const { flow, scheduler } = this.#parts;
-    const { id: letterId, record, pipelineId, attempts, firstFailureMs } =
-      letter;
+    const { id: letterId, record, lineage, pipelineId, attempts } = letter;
+    const { firstFailureMs } = letter;
     const stageId = this.#fromSource ? undefined : letter.stageId;
     for (;;) {
       try {
         return await flow.replay({
           letterId,
           record,
+          lineage,
           pipelineId,
           stageId,
           attempts,

@@ -44,6 +44,7 @@ export class ClusterLetters implements DeadLetterPort {
       errorCode: letter.errorCode,
       errorMessage: letter.errorMessage,
       attempts: letter.attempts,
+      lineage: letter.lineage,
       firstFailure: timestampOf(letter.firstFailureMs),
       lastFailure: timestampOf(letter.lastFailureMs),
     })));

@@ -347,11 +347,12 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
 
 function headOf(letter: Letter, id: string, ageMs: number): LetterHead {
   const { pipelineId, stageId, errorCode, errorMessage, attempts } = letter;
-  const { firstFailureMs, lastFailureMs } = letter;
+  const { firstFailureMs, lastFailureMs, lineage } = letter;
   return {
     id,
     pipelineId,
     stageId,
+    lineage,
     errorCode,
     errorMessage: errorMessage.length > letterMessageCharsMax
       ? `${errorMessage.slice(0, letterMessageCharsMax)}…`

@@ -9,6 +9,8 @@ export interface LetterHead {
   readonly stageId: string;
   readonly errorCode: string;
   readonly errorMessage: string;
+  /** As a Letter has it: what is made of the record in a replay is what was made of it before. */
+  readonly lineage: number;
   /** Attempts in all, those of replays included. */
   readonly attempts: number;
   /** In ms since the epoch. */

@@ -212,6 +212,7 @@ function encodeHead(
       .double(head.firstFailureMs)
       .double(head.lastFailureMs)
       .double(head.expiresAtMs)
+      .double(head.lineage)
       .uint64(body.generation)
       .uint64(body.parts)
       .uint64(body.bytes)
@@ -233,6 +234,7 @@ export function decodeHead(sealed: Uint8Array, id: string): StoredHead {
       firstFailureMs: read.double(),
       lastFailureMs: read.double(),
       expiresAtMs: read.double(),
+      lineage: read.double(),
     };
     const body: LetterBody = {
       generation: readInteger(read),

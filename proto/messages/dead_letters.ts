@@ -77,6 +77,11 @@ export interface DeadLetter {
   lastFailure?: Timestamp | undefined;
   /** Node that keeps the letter. */
   nodeId: bigint;
+  /**
+   * Which of the records made of one source record it is: an integer that is
+   * the same whenever it is made again. 0: it is as it came from its source.
+   */
+  lineage: number;
 }
 
 /**

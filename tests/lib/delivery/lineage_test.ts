@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   childLineage,
   hashOfNames,
+  sharesKey,
   sourceLineage,
 } from "../../../lib/delivery/lineage.ts";
 
@@ -46,4 +47,20 @@ Deno.test("hashOfNames() takes no two lists of names for one another", () => {
     ]).size,
     4,
   );
+});
+
+Deno.test("childLineage() says whether a key is shared, and hands it on", () => {
+  const stage = hashOfNames("a");
+  assert(!sharesKey(sourceLineage));
+  const seen = new Set<number>();
+  for (let place = 0; place < 1_000; place++) {
+    for (const sharing of [true, false]) {
+      const lineage = childLineage(sourceLineage, stage, place, sharing);
+      assert(Number.isSafeInteger(lineage), `${lineage}`);
+      assertEquals(sharesKey(lineage), sharing);
+      assertEquals(sharesKey(childLineage(lineage, stage, 0)), sharing);
+      seen.add(lineage);
+    }
+  }
+  assertEquals(seen.size, 2_000);
 });

@@ -209,6 +209,7 @@ Deno.test("Flow keeps the id and the history of a letter that fails again", asyn
 Deno.test("Flow refuses to replay into a pipeline or stage that is no more, bytes that are no record, and what there is no room for", async () => {
   const world = new FlowWorld({ bufferRecordsMax: 2 });
   const letter: Letter = {
+    lineage: 0,
     record: recordMessage.encode(order(1)),
     pipelineId: "orders",
     stageId: "archive",
