@@ -17,6 +17,7 @@ import { Flow } from "../flow/flow.ts";
 import { joinRetryMs, serviceConnectTimeoutMs } from "../limits.ts";
 import { log } from "../log.ts";
 import { ProcessMetrics } from "../metrics/process_metrics.ts";
+import type { MetricSource } from "../metrics/sample.ts";
 import { systemRandom } from "../random.ts";
 import { RpcServer } from "../rpc/server.ts";
 import { systemScheduler } from "../scheduler.ts";
@@ -31,6 +32,7 @@ import { ChannelPool } from "../services/channel_pool.ts";
 import { FlowActivity } from "./flow_activity.ts";
 import { enter, getVote, type Membership, membershipOf } from "./membership.ts";
 import { PipelineSupervisor } from "./pipeline_supervisor.ts";
+import { nodeMetrics } from "./node_metrics.ts";
 import { pipelinesPort } from "./pipelines_port.ts";
 import { PublicServices } from "./public_services.ts";
 import { PullRelay } from "./pull_relay.ts";
@@ -169,7 +171,8 @@ export class RunningRouter {
       }),
       (supply) => supply.close(),
     );
-    const activity = this.#startMetrics(flow, pulls, directory);
+    const ofNode = () => nodeMetrics(nodeId, node.metadata, letters);
+    const activity = this.#startMetrics(flow, pulls, directory, ofNode);
     const services = this.#services = new PublicServices({
       replicated,
       leases,
@@ -352,12 +355,14 @@ export class RunningRouter {
     flow: Flow,
     pulls: PullSupervisor,
     { underWay }: StateDirectory,
+    ofNode: MetricSource,
   ): FlowActivity {
     const metrics = new ProcessMetrics(systemScheduler, systemClock);
     this.#own(metrics, (metrics) => metrics.close());
     return new FlowActivity(flow, underWay, [
       () => metrics.metrics(),
       () => pulls.metrics(),
+      ofNode,
     ]);
   }
 
