@@ -4,16 +4,27 @@
  * a router which runs on this machine does not get in the way.
  */
 import { assert, assertEquals } from "@std/assert";
+import { AdminClient, SourceClient } from "@conveyor/grpc";
+import { serveSink } from "@conveyor/grpc/connector";
+import { Configuration } from "../../lib/config/configuration.ts";
+import { readConfigFile } from "../../lib/config/resolve_config.ts";
+import {
+  serverSettings,
+  toRouterOptions,
+} from "../../lib/config/server_settings.ts";
+import { resolveRouterOptions } from "../../lib/router/router_options.ts";
 import { freePorts } from "../fixtures/free_ports.ts";
+import { line, numbers, RouterSetup } from "../fixtures/router_setup.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
-/** The commands under a heading. */
-async function commandsOf(heading: string): Promise<string> {
+/** The first block of a language under a heading. */
+async function blockUnder(heading: string, language = "sh"): Promise<string> {
   const text = await Deno.readTextFile(`${root}README.md`);
-  const [, section = ""] = text.split(`\n## ${heading}\n`);
-  const [, commands] = /```sh\n([\s\S]*?)```/.exec(section.split("\n## ")[0]!)!;
-  return commands!;
+  const [, section = ""] = text.split(new RegExp(`\n##+ ${heading}\n`));
+  const block = new RegExp("```" + language + "\n([\\s\\S]*?)```");
+  const [, found] = block.exec(section.split(/\n##+ /)[0]!)!;
+  return found!;
 }
 
 /** What of the tree it needs, in a folder that new files may go into. */
@@ -30,7 +41,7 @@ async function clone(): Promise<string> {
 
 Deno.test("the walkthrough of the README runs as it stands there", async () => {
   const [grpc, http] = freePorts(2);
-  const commands = (await commandsOf("Your first pipeline"))
+  const commands = (await blockUnder("Your first pipeline"))
     .replaceAll("127.0.0.1:50051", `127.0.0.1:${grpc}`);
   const folder = await clone();
   const shell = new Deno.Command("bash", {
@@ -56,6 +67,90 @@ Deno.test("the walkthrough of the README runs as it stands there", async () => {
     "on the wall: GOOD BYE",
     "on the wall: HELLO",
   ]);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("the settings in the README are settings", async () => {
+  const yaml = await blockUnder("Settings", "yaml");
+  const values = readConfigFile(serverSettings, "conveyor.yaml", yaml);
+  const config = new Configuration(serverSettings, [values]);
+  resolveRouterOptions(
+    await toRouterOptions(config, () => Promise.reject(new Error("no file"))),
+  );
+  assertEquals(values.size, 8);
+});
+
+Deno.test("a router serves under the permissions that the README gives it", async () => {
+  const [grpc, http] = freePorts(2);
+  const folder = await Deno.makeTempDir();
+  // Loopback stands for every interface, and for the host of the services.
+  const command = (await blockUnder("Permissions"))
+    .replace(
+      "0.0.0.0:50051,0.0.0.0:9464",
+      `127.0.0.1:${grpc},127.0.0.1:${http}`,
+    )
+    .replace("10.0.0.7", "127.0.0.1")
+    .replaceAll("/srv/conveyor", folder)
+    .trimEnd();
+  assert(!command.includes("allow-net "), command);
+  const shell = new Deno.Command("bash", {
+    args: [
+      "-ec",
+      `exec ${command} -l 127.0.0.1:${grpc} --http-addr 127.0.0.1:${http}`,
+    ],
+    cwd: root,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const router = `http://127.0.0.1:${grpc}`;
+  const stored: string[] = [];
+  {
+    await using _sink = await serveSink(
+      ({ payload }) => void stored.push(new TextDecoder().decode(payload)),
+      {
+        address: "127.0.0.1:0",
+        signals: false,
+        register: {
+          router,
+          service: { serviceId: "store-1", name: "store" },
+          connect: { connectTimeoutMs: 20_000 },
+        },
+      },
+    );
+    await using admin = await AdminClient.connect(router);
+    await admin.createPipeline(line("store"));
+    await using source = await SourceClient.connect(router, "numbers");
+    await source.push(numbers(3));
+    const ready = await fetch(`http://127.0.0.1:${http}/readyz`);
+    assertEquals(await ready.text(), "ready\n");
+  }
+  assertEquals(stored.sort(), ["1", "2", "3"]);
+  shell.kill("SIGTERM");
+  assertEquals((await shell.status).code, 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("the README's backup brings back what was there", async () => {
+  await using setup = await RouterSetup.start();
+  await using other = await RouterSetup.start();
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  const folder = await clone();
+  const [from, to] = [setup.url, other.url].map((url) => JSON.stringify(url));
+  await Deno.writeTextFile(
+    `${folder}/backup.ts`,
+    `${await blockUnder("Backup", "ts")}
+     await save(${from}, "saved");
+     await bringBack(${to}, "saved");`,
+  );
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "backup.ts"],
+    cwd: folder,
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  const restored = await (await other.admin()).listPipelines();
+  assertEquals(restored.map(({ id }) => id), ["line"]);
   await Deno.remove(folder, { recursive: true });
 });
 
