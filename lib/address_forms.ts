@@ -49,10 +49,14 @@ export function formOption(
   throw invalidArgument(name, rule, value);
 }
 
-/** The URL of a router: plaintext, where it does not say. */
-export function routerUrl(name: string, address: string): string {
+/** The URL of a router, by this scheme where it names none. */
+export function routerUrl(
+  name: string,
+  address: string,
+  scheme: "http" | "https",
+): string {
   formOption(name, address, routerForm);
-  return url.test(address) ? address : `http://${address}`;
+  return url.test(address) ? address : `${scheme}://${address}`;
 }
 
 function isTcp(text: string, portMin: number): boolean {

@@ -22,15 +22,14 @@ import {
   timeoutMsMax,
 } from "../limits.ts";
 import type { RouterServerOptions } from "../router/router_options.ts";
-import type { ServerTlsOptions } from "../rpc/server_options.ts";
 import type { Configuration } from "./configuration.ts";
 import { given } from "./given.ts";
 import { logSettings } from "./log_settings.ts";
 import { joinNeeds, type Needs, needsOfAddress } from "./permissions.ts";
+import { tlsOf, tlsSettings } from "./tls_settings.ts";
 import type { Setting, SettingRule } from "./setting.ts";
 
 const text: SettingRule = { kind: "text" };
-const file: SettingRule = { kind: "file" };
 const members: TextForm = {
   rule: 'must be "id=host:port", an id from 1 up,',
   fits: (part) => {
@@ -172,27 +171,7 @@ export const serverSettings: readonly Setting[] = [
     fallback: messageBytesMax,
     help: "largest message received or sent",
   },
-  {
-    key: "grpc.tls_cert",
-    flag: "tls-cert",
-    option: "tls.cert",
-    rule: file,
-    help: "file with the certificate chain (PEM); with it connections are TLS",
-  },
-  {
-    key: "grpc.tls_key",
-    flag: "tls-key",
-    option: "tls.key",
-    rule: file,
-    help: "file with its private key (PEM)",
-  },
-  {
-    key: "grpc.tls_client_ca",
-    flag: "tls-client-ca",
-    option: "tls.clientCa",
-    rule: file,
-    help: "file with the authorities that client certificates must be of (PEM)",
-  },
+  ...tlsSettings,
   {
     key: "grpc.drain_timeout_ms",
     flag: "drain-timeout-ms",
@@ -210,6 +189,7 @@ export async function toRouterOptions(
   read: (key: string) => Promise<string>,
 ): Promise<RouterServerOptions> {
   const httpAddr = config.text("metrics.http_addr");
+  const { server: tls, dial: dialTls } = await tlsOf(config, read);
   return given({
     nodeId: config.number("cluster.node_id"),
     grpcAddr: config.text("grpc.listen_addr"),
@@ -232,8 +212,9 @@ export async function toRouterOptions(
       }),
       grpc: given({
         messageBytesMax: config.number("grpc.max_message_bytes"),
-        tls: await tlsOf(config, read),
+        tls,
       }),
+      dialTls,
       drainTimeoutMs: config.number("grpc.drain_timeout_ms"),
     }),
   });
@@ -271,29 +252,4 @@ function peersOf(config: Configuration): { [nodeId: number]: string } {
     peers[Number(id)] = address!;
   }
   return peers;
-}
-
-async function tlsOf(
-  config: Configuration,
-  read: (key: string) => Promise<string>,
-): Promise<ServerTlsOptions | undefined> {
-  const keys = ["grpc.tls_cert", "grpc.tls_key", "grpc.tls_client_ca"];
-  const [cert, key, clientCa] = keys;
-  const used = keys.find((key) => config.text(key) !== undefined);
-  if (used === undefined) return undefined;
-  for (const needed of [cert!, key!]) {
-    if (config.text(needed) !== undefined) continue;
-    throw invalidArgument(
-      config.placeOf(needed),
-      `must be given with "${config.placeOf(used)}"`,
-      undefined,
-    );
-  }
-  return {
-    cert: await read(cert!),
-    key: await read(key!),
-    ...config.text(clientCa!) === undefined
-      ? {}
-      : { clientCa: await read(clientCa!) },
-  };
 }

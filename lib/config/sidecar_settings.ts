@@ -10,6 +10,7 @@ import type { Configuration } from "./configuration.ts";
 import { given } from "./given.ts";
 import { logSettings } from "./log_settings.ts";
 import { joinNeeds, type Needs, needsOfAddress } from "./permissions.ts";
+import { tlsOf, tlsSettings } from "./tls_settings.ts";
 import type { Setting } from "./setting.ts";
 
 const service = /^([^=]+)=([a-z]+)(\+exactly_once)?(?:@(.+))?$/;
@@ -121,6 +122,7 @@ export const sidecarSettings: readonly Setting[] = [
     fallback: serviceHeartbeatMs / 1_000,
     help: "pause between heartbeats; its lease lasts three of them",
   },
+  ...tlsSettings,
   {
     key: "grpc.drain_timeout_ms",
     flag: "drain-timeout-ms",
@@ -132,11 +134,15 @@ export const sidecarSettings: readonly Setting[] = [
   ...logSettings,
 ];
 
-/** The options of a sidecar with these values; `firstAddress` finds one of this machine. */
-export function toSidecarOptions(
+/**
+ * The options of a sidecar with these values. `read` gives the text of the file that a setting names,
+ * `firstAddress` finds an address of this machine.
+ */
+export async function toSidecarOptions(
   config: Configuration,
+  read: (key: string) => Promise<string>,
   firstAddress: () => string | undefined,
-): SidecarOptions {
+): Promise<SidecarOptions> {
   const podName = config.text("sidecar.pod_name");
   const sidecarId = config.text("sidecar.id") ?? podName;
   if (sidecarId === undefined) {
@@ -157,6 +163,7 @@ export function toSidecarOptions(
       undefined,
     );
   }
+  const { server: tls, dial: dialTls } = await tlsOf(config, read);
   const heartbeatSecs = config.number("cluster.heartbeat_interval_secs");
   return {
     sidecarId,
@@ -173,6 +180,8 @@ export function toSidecarOptions(
     settings: given({
       heartbeatIntervalMs: heartbeatSecs && heartbeatSecs * 1_000,
       drainTimeoutMs: config.number("grpc.drain_timeout_ms"),
+      grpc: given({ tls }),
+      dialTls,
     }),
   };
 }

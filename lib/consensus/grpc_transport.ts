@@ -12,6 +12,7 @@ import type { SnapshotManifest } from "../storage/store.ts";
 import type { PeerGate } from "./peer_gate.ts";
 import { PeerLink } from "./peer_link.ts";
 import type { PeerAddress } from "./peer_stream.ts";
+import { optionsFor } from "../../clients/options_for.ts";
 import { SnapshotSender } from "./snapshot_sender.ts";
 import type { RaftTransport, TransportEvents } from "./transport.ts";
 
@@ -29,7 +30,6 @@ export interface GrpcTransportOptions {
 export class GrpcTransport implements RaftTransport {
   readonly #gate: PeerGate;
   readonly #events: TransportEvents;
-  readonly #tls: ClientTlsOptions | undefined;
   readonly #connect: PeerAddress["connect"];
   readonly #bytesPerSecond: number;
   readonly #links = new Map<number, PeerLink>();
@@ -52,8 +52,8 @@ export class GrpcTransport implements RaftTransport {
       snapshotBytesPerSecondMax,
       1,
     );
-    this.#tls = options.tls;
     this.#connect = {
+      ...options.tls ? { tls: options.tls } : {},
       keepaliveTimeMs: deadMs / 3,
       keepaliveTimeoutMs: deadMs * 2 / 3,
       // A channel makes one attempt: the pauses between attempts are the link's.
@@ -133,9 +133,7 @@ export class GrpcTransport implements RaftTransport {
   }
 
   #addressOf(peer: number, url: string): PeerAddress {
-    const connect = url.startsWith("https:") && this.#tls
-      ? { ...this.#connect, tls: this.#tls }
-      : this.#connect;
+    const connect = optionsFor(url, this.#connect);
     return { peer, url, connect, gate: this.#gate };
   }
 

@@ -4,6 +4,7 @@
  * the answer says what this node must have applied before its own state shows it.
  */
 import { Channel } from "../../clients/channel.ts";
+import { optionsFor } from "../../clients/options_for.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
 import {
   type ClusterServiceMethods,
@@ -102,7 +103,10 @@ export class LeaderClient
     if (this.#channel === undefined || this.#address !== address) {
       void this.#drop();
       this.#address = address;
-      const channel = Channel.connect(address, this.#options);
+      const channel = Channel.connect(
+        address,
+        optionsFor(address, this.#options),
+      );
       this.#channel = channel;
       // The next request dials anew.
       channel.catch(() => {

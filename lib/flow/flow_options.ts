@@ -21,9 +21,9 @@ export interface FlowOptions {
   readonly bufferRecordsMax?: number;
   /** Bytes that they, and what is made of them, take. @default 536870912 */
   readonly bufferBytesMax?: number;
-  /** Records of one source that are not settled. @default 100000 */
+  /** Records of one source that are not settled; at most bufferRecordsMax. @default 100000, or that */
   readonly sourceRecordsMax?: number;
-  /** Bytes that they take. @default 134217728 */
+  /** Bytes that they take; at most bufferBytesMax. @default 134217728, or that */
   readonly sourceBytesMax?: number;
   /** Records that one push stream may have under way and credit for. @default 20000 */
   readonly creditWindowRecords?: number;

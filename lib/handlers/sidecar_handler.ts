@@ -46,6 +46,24 @@ export const sidecarService: Service<SidecarCoordinatorMethods> = serviceOf(
  * for what is malformed, `NotFound` with the id for a sidecar that is not registered, and `Unavailable`
  * while no majority of the nodes can be reached. A heartbeat of a sidecar that is not registered, or
  * whose registration was replaced, is answered with `acknowledged` unset.
+ *
+ * @example A router serves it, to sidecars in any language
+ * ```ts
+ * import { CoordinatorClient, RouterServer } from "@conveyor/grpc";
+ *
+ * await using router = new RouterServer({
+ *   grpcAddr: "127.0.0.1:0",
+ *   httpAddr: "",
+ *   dataDir: await Deno.makeTempDir(),
+ * });
+ * const { grpc } = await router.start();
+ * await using coordinator = await CoordinatorClient.connect(`http://${grpc}`);
+ * const { leaseTtl } = await coordinator.register({
+ *   sidecarId: "pod-7",
+ *   sidecarEndpoint: "http://10.0.0.7:9091",
+ * });
+ * console.log(`a heartbeat is due within ${leaseTtl?.seconds} s`);
+ * ```
  */
 export class SidecarCoordinatorImpl {
   readonly #replicated: ReplicatedState;

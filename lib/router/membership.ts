@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { ClusterClient } from "../../clients/cluster_client.ts";
+import { optionsFor } from "../../clients/options_for.ts";
 import type { Member } from "../consensus/members.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import { joinRetryMs } from "../limits.ts";
@@ -25,7 +26,7 @@ export interface Membership {
 
 /** Finds out whose this node is; one that joins asks routers of the cluster. */
 export async function membershipOf(
-  { nodeId, members, join, dataDir }: ResolvedRouterOptions,
+  { nodeId, members, join, dial, dataDir }: ResolvedRouterOptions,
 ): Promise<Membership> {
   const stored = await storedIdentity(dataDir);
   if (stored) return { identity: { ...stored, nodeId } };
@@ -33,7 +34,7 @@ export async function membershipOf(
     const clusterId = await newClusterId(members);
     return { identity: { clusterId, nodeId }, first: firstState(members) };
   }
-  await using cluster = await ClusterClient.connect(join);
+  await using cluster = await clusterOf(join, dial);
   const { clusterId, nodes } = await cluster.status();
   const others = nodes.map((node) => ({
     id: Number(node.nodeId),
@@ -47,9 +48,9 @@ export async function membershipOf(
 
 /** Asks routers of the cluster to take the node in, without a vote. May be repeated. */
 export async function enter(
-  { nodeId, members, join }: ResolvedRouterOptions,
+  { nodeId, members, join, dial }: ResolvedRouterOptions,
 ): Promise<void> {
-  await using cluster = await ClusterClient.connect(join);
+  await using cluster = await clusterOf(join, dial);
   const own = members.find(({ id }) => id === nodeId)!;
   const { nodes } = await cluster.listNodes();
   const known = nodes.find((node) => node.nodeId === BigInt(nodeId));
@@ -64,12 +65,12 @@ export async function enter(
 
 /** Asks until the node has its vote, as soon as it has the log. */
 export async function getVote(
-  { nodeId, join }: ResolvedRouterOptions,
+  { nodeId, join, dial }: ResolvedRouterOptions,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await using cluster = await ClusterClient.connect(join);
+      await using cluster = await clusterOf(join, dial);
       await cluster.promoteLearner(BigInt(nodeId), { signal });
       log.info("The node has its vote", { nodeId });
       return;
@@ -92,4 +93,11 @@ function isFinal(error: unknown): boolean {
     Code.AlreadyExists,
     Code.Unimplemented,
   ].includes(error.code);
+}
+
+function clusterOf(
+  routers: readonly string[],
+  dial: ResolvedRouterOptions["dial"],
+): Promise<ClusterClient> {
+  return ClusterClient.connect(routers, optionsFor(routers[0]!, dial));
 }

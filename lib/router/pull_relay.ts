@@ -3,6 +3,7 @@
  * consumer may come to any. The node that it comes to pulls from the others for it, and sends acks on to
  * where the records wait, which their partition names. A call between nodes goes no further.
  */
+import type { ConnectOptions } from "../../clients/channel_options.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import { within } from "../consensus/within.ts";
 import { Code, ConveyorError, messageOf } from "../errors.ts";
@@ -46,19 +47,23 @@ export interface PullRelayParts {
   readonly scheduler: Scheduler;
   /** Whether nodes serve with TLS. */
   readonly useTls: boolean;
+  /** How they are dialled. */
+  readonly dial: Pick<ConnectOptions, "tls">;
 }
 
 /** The relay of one node. */
 export class PullRelay implements PullSupplyPort, AsyncDisposable {
   readonly #parts: PullRelayParts;
   /** To the other nodes. */
-  readonly #channels: ChannelPool = new ChannelPool({
-    connectTimeoutMs: serviceConnectTimeoutMs,
-    metadata: { [relayedKey]: "true" },
-  });
+  readonly #channels: ChannelPool;
 
   constructor(parts: PullRelayParts) {
     this.#parts = parts;
+    this.#channels = new ChannelPool({
+      ...parts.dial,
+      connectTimeoutMs: serviceConnectTimeoutMs,
+      metadata: { [relayedKey]: "true" },
+    });
   }
 
   /** Ends the connections to the other nodes. Idempotent. */

@@ -8,6 +8,11 @@ import {
   listenForm,
   routerUrl,
 } from "../address_forms.ts";
+import { dialOf } from "../rpc/dial.ts";
+import type {
+  ClientTlsOptions,
+  ConnectOptions,
+} from "../../clients/channel_options.ts";
 import { resolveConsensusOptions } from "../consensus/settings.ts";
 import type {
   ConsensusOptions,
@@ -67,6 +72,11 @@ export interface RouterSettings {
   readonly flow?: FlowOptions;
   /** Message sizes, keepalive and TLS of the gRPC server. @default {} */
   readonly grpc?: RpcServerOptions;
+  /**
+   * TLS towards services and other nodes whose address is `https`; the certificate for those that ask for
+   * one. @default the runtime's authorities, and the certificate of `grpc.tls`
+   */
+  readonly dialTls?: ClientTlsOptions;
   /** Time that records under way get to settle when the router closes, in ms. @default 10000 */
   readonly drainTimeoutMs?: number;
 }
@@ -92,6 +102,8 @@ export interface ResolvedRouterOptions {
   readonly consensus: ConsensusSettings;
   readonly flow: FlowOptions;
   readonly grpc: RpcServerOptions;
+  /** How services and other nodes are dialled. */
+  readonly dial: Pick<ConnectOptions, "tls">;
   readonly drainTimeoutMs: number;
 }
 
@@ -107,11 +119,14 @@ export function resolveRouterOptions(
     nodeId,
     ...addressesOf(options, isReachable({ nodeId, members })),
     members,
-    join: (options.join ?? []).map((address) => routerUrl("join", address)),
+    join: (options.join ?? []).map((address) =>
+      routerUrl("join", address, schemeOf(options))
+    ),
     dataDir: requiredString("dataDir", options.dataDir ?? "./data"),
     consensus: resolveConsensusOptions(settings.consensus),
     flow: checkedFlow(settings.flow),
     grpc: checkedGrpc(settings.grpc),
+    dial: dialOf(settings.dialTls, settings.grpc?.tls),
     drainTimeoutMs: timeOption(
       "settings.drainTimeoutMs",
       settings.drainTimeoutMs,
@@ -134,6 +149,11 @@ function checkedGrpc(grpc: RpcServerOptions = {}): RpcServerOptions {
     routerMessageBytesMin,
   );
   return grpc;
+}
+
+/** A node with TLS is one of a cluster with TLS. */
+function schemeOf({ settings }: RouterServerOptions): "http" | "https" {
+  return settings?.grpc?.tls ? "https" : "http";
 }
 
 /** Where it listens: at each address once, or else the second to come finds its own node there. */
@@ -200,7 +220,7 @@ function membersOf(
   }
   const members = peers.map(([id, address]) => ({
     id: integerOption(`peers.${id}`, Number(id), 0, 1),
-    address: routerUrl(`peers.${id}`, address),
+    address: routerUrl(`peers.${id}`, address, schemeOf(options)),
   })).sort((a, b) => a.id - b.id);
   if (members.length > 0) return withThisNode(members, nodeId);
   const own = advertiseAddr ?? (join.length > 0 ? raftAddr : undefined);
@@ -212,7 +232,10 @@ function membersOf(
       undefined,
     );
   }
-  return [{ id: nodeId, address: routerUrl("advertiseAddr", own) }];
+  return [{
+    id: nodeId,
+    address: routerUrl("advertiseAddr", own, schemeOf(options)),
+  }];
 }
 
 function withThisNode(members: FirstMember[], nodeId: number): FirstMember[] {

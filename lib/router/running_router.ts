@@ -118,7 +118,7 @@ export class RunningRouter {
     fail: (reason: Error) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { dataDir, nodeId, grpc: { tls } } = this.#options;
+    const { dataDir, nodeId, dial, grpc: { tls } } = this.#options;
     const state = new State();
     const membership = await membershipOf(this.#options);
     const store = await this.#openStore(membership);
@@ -134,7 +134,7 @@ export class RunningRouter {
     const replicated = new ReplicatedState(node.metadata, state);
     const leases = this.#startLeases(replicated, leader);
     const channels = this.#own(
-      new ChannelPool({ connectTimeoutMs: serviceConnectTimeoutMs }),
+      new ChannelPool({ connectTimeoutMs: serviceConnectTimeoutMs, ...dial }),
       (pool) => pool.close(),
     );
     const outlets = new PulledStages(nodeId, systemClock, systemScheduler);
@@ -165,6 +165,7 @@ export class RunningRouter {
       new PullRelay({
         nodeId,
         useTls: tls !== undefined,
+        dial,
         local: outlets,
         replicated,
         scheduler: systemScheduler,
@@ -280,8 +281,8 @@ export class RunningRouter {
     readonly gate: PeerGate;
     readonly leader: LeaderClient;
   }> {
-    const { consensus } = this.#options;
-    const leader = this.#own(new LeaderClient(), (leader) => leader.close());
+    const { consensus, dial } = this.#options;
+    const leader = this.#own(new LeaderClient(dial), (own) => own.close());
     let gate: PeerGate | undefined;
     const node = await MetadataNode.start({
       store,
@@ -292,6 +293,7 @@ export class RunningRouter {
       connect: (events, port) => {
         gate = new PeerGate(port);
         return new GrpcTransport(gate, events, {
+          ...dial,
           peerDeadMs: consensus.electionTicks * consensus.tickMs,
         });
       },

@@ -4,6 +4,7 @@
  */
 import { Channel } from "../../clients/channel.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
+import { optionsFor } from "../../clients/options_for.ts";
 import type { Method } from "../../proto/service.ts";
 import type { Endpoint } from "../../proto/messages/common.ts";
 import { within } from "../consensus/within.ts";
@@ -103,7 +104,7 @@ export class ChannelPool implements AsyncDisposable {
 
   #dial(url: string): Dialled {
     const dialled: Dialled = {
-      channel: Channel.connect(url, this.#options),
+      channel: Channel.connect(url, optionsFor(url, this.#options)),
       open: undefined,
       losses: 0,
       incarnation: ++this.#incarnations,

@@ -22,7 +22,7 @@ const command: Command<SidecarOptions> = {
   name: "sidecar",
   usage: "sidecar [flags]",
   settings: sidecarSettings,
-  optionsOf: (values) => toSidecarOptions(values, firstAddress),
+  optionsOf: (config, read) => toSidecarOptions(config, read, firstAddress),
   needsOf: sidecarNeeds,
   make: async (options) => {
     const { Sidecar } = await import("./sidecar.ts");

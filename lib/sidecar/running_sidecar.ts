@@ -81,6 +81,7 @@ export class RunningSidecar {
     this.#options = options;
     this.#cluster = cluster;
     this.#pool = new ChannelPool({
+      ...options.dial,
       connectTimeoutMs: serviceConnectTimeoutMs,
       // Stages bound their calls; what is handed over is answered when it is settled.
       timeoutMs: relayTimeoutMs,

@@ -2,6 +2,7 @@
  * The sidecar as a library: options in, a running sidecar out. What it is made of, and in which order
  * that starts and stops, is running_sidecar.ts.
  */
+import { optionsFor } from "../../clients/options_for.ts";
 import { RouterChannel } from "../../clients/router_channel.ts";
 import { RunningSidecar, type SidecarAddresses } from "./running_sidecar.ts";
 import {
@@ -73,10 +74,13 @@ export class Sidecar implements AsyncDisposable {
   }
 
   async #start(): Promise<SidecarAddresses> {
-    const { routers, connect } = this.#options;
+    const { routers, connect, dial } = this.#options;
     const running = new RunningSidecar(
       this.#options,
-      RouterChannel.open(routers, connect),
+      RouterChannel.open(
+        routers,
+        optionsFor(routers[0]!, { ...connect, ...dial }),
+      ),
     );
     this.#running = running;
     try {

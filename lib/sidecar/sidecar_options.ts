@@ -4,7 +4,10 @@
  */
 import { formOption, httpListenForm, listenForm } from "../address_forms.ts";
 import { parseAddress } from "../../clients/address.ts";
-import type { ConnectOptions } from "../../clients/channel_options.ts";
+import type {
+  ClientTlsOptions,
+  ConnectOptions,
+} from "../../clients/channel_options.ts";
 import { ServiceType } from "../../proto/messages/sidecar.ts";
 import { invalidArgument } from "../errors.ts";
 import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
@@ -22,6 +25,7 @@ import {
   requiredString,
   timeOption,
 } from "../options.ts";
+import { dialOf } from "../rpc/dial.ts";
 import {
   resolveRpcServerOptions,
   type RpcServerOptions,
@@ -35,7 +39,7 @@ export interface PodService {
   readonly name: string;
   /** What it does; `any` where it is not known, and of a lookup. @default "any" */
   readonly type?: "source" | "transform" | "sink" | "any";
-  /** Where the sidecar reaches it: `http://localhost:50061`. A source may leave it out. */
+  /** Where the sidecar reaches it: `http://localhost:50061`. Of all but a source. @default none */
   readonly url?: string;
   /**
    * Of a sink: whether it drops records whose `idempotency_key` it has. Each record then carries one that
@@ -88,7 +92,12 @@ export interface SidecarSettings {
   /** Message sizes, keepalive and TLS of the gRPC server. @default {} */
   readonly grpc?: RpcServerOptions;
   /** How routers are dialled. @default {} */
-  readonly connect?: ConnectOptions;
+  readonly connect?: Omit<ConnectOptions, "tls">;
+  /**
+   * TLS towards routers, services and other sidecars whose address is `https`; the certificate for those
+   * that ask for one. @default the runtime's authorities, and the certificate of `grpc.tls`
+   */
+  readonly dialTls?: ClientTlsOptions;
 }
 
 /** Options with their defaults. */
@@ -107,6 +116,8 @@ export interface ResolvedSidecarOptions {
   readonly flow: FlowOptions;
   readonly grpc: RpcServerOptions;
   readonly connect: ConnectOptions;
+  /** How everybody is dialled. */
+  readonly dial: Pick<ConnectOptions, "tls">;
 }
 
 /** Checks `options` and fills in the defaults. */
@@ -150,6 +161,7 @@ export function resolveSidecarOptions(
     flow: flowOf(settings.flow),
     grpc: grpcOf(settings.grpc),
     connect: settings.connect ?? {},
+    dial: dialOf(settings.dialTls, settings.grpc?.tls),
   };
 }
 

@@ -35,9 +35,10 @@ Deno.test("routerForm takes hosts with a port that can be dialled, with a scheme
   }
 });
 
-Deno.test("routerUrl() takes an address without a scheme for plaintext", () => {
-  assertEquals(routerUrl("join", "a:1"), "http://a:1");
-  assertEquals(routerUrl("join", "https://a:1"), "https://a:1");
+Deno.test("routerUrl() leaves an address its scheme, and gives one to others", () => {
+  assertEquals(routerUrl("join", "a:1", "http"), "http://a:1");
+  assertEquals(routerUrl("join", "a:1", "https"), "https://a:1");
+  assertEquals(routerUrl("join", "http://a:1", "https"), "http://a:1");
 });
 
 Deno.test("formOption() names the option, the rule and what was found", () => {

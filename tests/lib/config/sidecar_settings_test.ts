@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Configuration } from "../../../lib/config/configuration.ts";
 import { readEnvironment } from "../../../lib/config/resolve_config.ts";
 import {
@@ -22,12 +22,18 @@ function configOf(variables: Record<string, string>): Configuration {
   return new Configuration(sidecarSettings, [environment]);
 }
 
-function optionsOf(variables: Record<string, string>): SidecarOptions {
-  return toSidecarOptions(configOf(variables), () => "10.0.0.9");
+function optionsOf(
+  variables: Record<string, string>,
+): Promise<SidecarOptions> {
+  return toSidecarOptions(
+    configOf(variables),
+    (key) => Promise.reject(new Error(`nobody has set ${key}`)),
+    () => "10.0.0.9",
+  );
 }
 
-Deno.test("toSidecarOptions() reads the variables that pods set", () => {
-  const options = optionsOf({
+Deno.test("toSidecarOptions() reads the variables that pods set", async () => {
+  const options = await optionsOf({
     SIDECAR_ID: "pod-7",
     POD_NAME: "orders-0",
     NAMESPACE: "shop",
@@ -57,12 +63,12 @@ Deno.test("toSidecarOptions() reads the variables that pods set", () => {
   );
 });
 
-Deno.test("toSidecarOptions() names the sidecar like its pod, and takes port 9091, by default", () => {
-  const { sidecarId, grpcAddr } = optionsOf({ POD_NAME: "orders-0" });
+Deno.test("toSidecarOptions() names the sidecar like its pod, and takes port 9091, by default", async () => {
+  const { sidecarId, grpcAddr } = await optionsOf({ POD_NAME: "orders-0" });
   assertEquals([sidecarId, grpcAddr], ["orders-0", "0.0.0.0:9091"]);
 });
 
-Deno.test("toSidecarOptions() names the variable that is missing or wrong", () => {
+Deno.test("toSidecarOptions() names the variable that is missing or wrong", async () => {
   const wrong: [Record<string, string>, string][] = [
     [{}, "SIDECAR_ID"],
     [{ SIDECAR_ID: "a", GRPC_PORT: "x" }, "GRPC_PORT"],
@@ -74,15 +80,15 @@ Deno.test("toSidecarOptions() names the variable that is missing or wrong", () =
     [{ SIDECAR_ID: "a", LOCAL_SERVICES: "enrich=sink" }, "services[0].url"],
   ];
   for (const [variables, field] of wrong) {
-    const { code, details } = assertThrows(
-      () => resolveSidecarOptions(optionsOf(variables)),
+    const { code, details } = await assertRejects(
+      async () => resolveSidecarOptions(await optionsOf(variables)),
       ConveyorError,
     );
     assertEquals([code, details[0]?.field], [Code.InvalidArgument, field]);
   }
 });
 
-Deno.test("what the help of a sidecar tells as a default is the default", () => {
+Deno.test("what the help of a sidecar tells as a default is the default", async () => {
   const variables = Object.fromEntries(
     sidecarSettings.flatMap((setting) =>
       setting.fallback === undefined
@@ -92,8 +98,8 @@ Deno.test("what the help of a sidecar tells as a default is the default", () => 
   );
   const pod = { SIDECAR_ID: "a" };
   assertEquals(
-    resolveSidecarOptions(optionsOf({ ...variables, ...pod })),
-    resolveSidecarOptions(optionsOf(pod)),
+    resolveSidecarOptions(await optionsOf({ ...variables, ...pod })),
+    resolveSidecarOptions(await optionsOf(pod)),
   );
   const { grpcAddr, heartbeatIntervalMs, drainTimeoutMs, namespace } =
     resolveSidecarOptions({
