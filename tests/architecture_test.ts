@@ -17,6 +17,8 @@ const rooms: readonly (readonly [prefix: string, rank: number])[] = [
   ["lib/router/", 5],
   ["lib/sidecar/", 5],
   ["lib/connector/", 5],
+  // Pulls write acks as the handlers of those who push do.
+  ["lib/pull/", 4.5],
   ["lib/services/", 4],
   ["lib/handlers/", 4],
   ["lib/dashboard/", 4],

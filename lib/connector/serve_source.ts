@@ -34,6 +34,7 @@ import {
   type Connector,
   type ConnectorOptions,
   resolveConnectorOptions,
+  type ResolvedConnectorOptions,
   serveHandlers,
 } from "./serve.ts";
 
@@ -96,13 +97,13 @@ export async function serveSource(
   source: SourceFunction | SourceHandlers,
   options: ConnectorOptions = {},
 ): Promise<Connector> {
-  resolveConnectorOptions(options);
+  const resolved = resolveConnectorOptions(options);
   const handlers = typeof source === "function"
     ? { pull: source }
     : requiredObject("source", source);
   requiredFunction("source.pull", handlers.pull);
   optionalFunctions("source", handlers, "acknowledge", "watermarks");
-  return await serveHandlers(service, handlersOf(handlers), {
+  return await serveHandlers(service, handlersOf(handlers, resolved), {
     ...options,
     ...options.register &&
       { register: pulledFrom(options.register, handlers.partitions) },
@@ -132,7 +133,10 @@ function pulledFrom(
   };
 }
 
-function handlersOf(source: SourceHandlers): Handlers<SourceServiceMethods> {
+function handlersOf(
+  source: SourceHandlers,
+  { id }: ResolvedConnectorOptions,
+): Handlers<SourceServiceMethods> {
   const pulls = new Map<string, Set<PullWindow>>();
   return {
     pullRecords: (request, context) =>
@@ -147,7 +151,10 @@ function handlersOf(source: SourceHandlers): Handlers<SourceServiceMethods> {
       // As received: the last acks of a pull come when it is over and its window gone.
       return { acknowledged: BigInt(recordAcks.length) };
     },
-    getWatermark: () => ({ watermarks: source.watermarks?.() ?? [] }),
+    getWatermark: () => ({
+      watermarks: source.watermarks?.() ?? [],
+      sourceId: id,
+    }),
   };
 }
 

@@ -4,6 +4,7 @@
  * under the generation of the ownership, so that a node that lost it without knowing moves none.
  */
 import type { Clock } from "../clock.ts";
+import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { PartitionOffset } from "../delivery/ports.ts";
 import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
@@ -12,11 +13,13 @@ import { pullLeaveMs, pullLookMs } from "../limits.ts";
 import { type Metric, single } from "../metrics/sample.ts";
 import { ownedShares, type PullShare, shareOf } from "../state/pull_shares.ts";
 import { urlOf } from "../services/channel_pool.ts";
+import { replicatedProgress } from "./replicated_progress.ts";
 import { NodeLease } from "./node_lease.ts";
-import { type PullPorts, SourcePull } from "./source_pull.ts";
+import { type PullPorts, SourcePull } from "../pull/source_pull.ts";
 
 /** What the supervisor works with. */
-export interface PullSupervisorParts extends PullPorts {
+export interface PullSupervisorParts extends Omit<PullPorts, "progress"> {
+  readonly replicated: ReplicatedState;
   readonly nodeId: number;
   readonly clusterId: string;
   readonly leases: Pick<LeaseKeeper, "renew">;
@@ -28,6 +31,7 @@ export interface PullSupervisorParts extends PullPorts {
 /** The pulls of one node. */
 export class PullSupervisor {
   readonly #parts: PullSupervisorParts;
+  readonly #ports: PullPorts;
   /** By what makes a pull another one: share, registration and place. */
   readonly #pulls: Map<string, SourcePull> = new Map();
   /** Those that finish what they have read. */
@@ -44,6 +48,7 @@ export class PullSupervisor {
 
   constructor(parts: PullSupervisorParts) {
     this.#parts = parts;
+    this.#ports = { ...parts, progress: replicatedProgress(parts.replicated) };
     this.#windowRecords = resolveFlowOptions(parts.flow).creditWindowRecords;
   }
 
@@ -148,7 +153,7 @@ export class PullSupervisor {
         ? consumer
         : `${consumer}/${partition}`,
       inFlightMax: Math.max(1, Math.floor(this.#windowRecords / of)),
-    }, this.#parts);
+    }, this.#ports);
   }
 
   #end(key: string, pull: SourcePull): void {

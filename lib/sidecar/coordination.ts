@@ -39,6 +39,8 @@ export interface CoordinationParts {
   readonly registration: () => MessageInit<RegisterSidecarRequest>;
   /** Looks at its services; whether there are others than before, so that it is to be registered anew. */
   readonly look: (signal: AbortSignal) => Promise<boolean>;
+  /** What the cluster wants, or what there is in the pod, may have changed. */
+  readonly told: () => void;
   /** How it is, as far as it has looked. */
   readonly state: () => SidecarState;
   /** Pause between heartbeats; the cluster may want it shorter. */
@@ -145,6 +147,7 @@ export class Coordination {
     this.#registrationId = registrationId;
     this.#versions = versions;
     duties.replaceAll(initialAssignments);
+    this.#parts.told();
     log.info("The sidecar is registered", {
       pipelines: duties.pipelineIds.join(),
     });
@@ -177,6 +180,7 @@ export class Coordination {
     }
     for (const command of answer.commands) this.#obey(command);
     this.#versions = answer.versions;
+    this.#parts.told();
   }
 
   #obey(command: SidecarCommand): void {

@@ -1,12 +1,13 @@
 /**
  * Finds the services of a pod: dials a range of ports of this host, and asks by server reflection what
  * each one serves that pipelines can use. A service is offered under the name that it gives itself, or,
- * where it gives none, under its kind and port. Sources push, and cannot be found so: they are configured.
+ * where it gives none, under its kind and port. A source that pushes serves nothing: it is configured.
  */
 import { Channel } from "../../clients/channel.ts";
 import { onlyItem } from "../../clients/only_item.ts";
 import type { LookupServiceMethods } from "../../proto/messages/lookup.ts";
 import { ServiceType } from "../../proto/messages/sidecar.ts";
+import type { SourceServiceMethods } from "../../proto/messages/source.ts";
 import type { SinkServiceMethods } from "../../proto/messages/sink.ts";
 import type { TransformServiceMethods } from "../../proto/messages/transform.ts";
 import { serviceOf } from "../../proto/service.ts";
@@ -34,9 +35,13 @@ const transform = serviceOf<TransformServiceMethods>(
   "conveyor.transform.TransformService",
 );
 const lookup = serviceOf<LookupServiceMethods>("conveyor.lookup.LookupService");
+const source = serviceOf<SourceServiceMethods>("conveyor.source.SourceService");
 const sink = serviceOf<SinkServiceMethods>("conveyor.sink.SinkService");
 const options = { timeoutMs: discoveryTimeoutMs };
 const unsaid: Said = { name: "", exactlyOnce: false };
+
+/** A router pulls and is pushed to by the service of sources, too, and is none. */
+const routerOnly = "conveyor.source.SourceRouter";
 
 /** The services that pipelines can use, by their name on the wire, and how each is asked about itself. */
 const kinds: readonly {
@@ -64,6 +69,16 @@ const kinds: readonly {
       const { getCapabilities } = lookup.methods;
       const { message } = await channel.unary(getCapabilities, {}, options);
       return { name: message.lookupId, exactlyOnce: false };
+    },
+  },
+  {
+    service: source.name,
+    kind: "source",
+    serviceType: ServiceType.Source,
+    ask: async (channel) => {
+      const { getWatermark } = source.methods;
+      const { message } = await channel.unary(getWatermark, {}, options);
+      return { name: message.sourceId, exactlyOnce: false };
     },
   },
   {
@@ -111,6 +126,7 @@ async function probe(host: string, port: number): Promise<KnownService[]> {
     const services: KnownService[] = [];
     for (const { service, kind, serviceType, ask } of kinds) {
       if (!served.has(service)) continue;
+      if (service === source.name && served.has(routerOnly)) continue;
       const { name, exactlyOnce } = await ask(channel).catch(() => unsaid);
       services.push({
         serviceName: name || `${kind}-${port}`,

@@ -34,6 +34,8 @@ export interface DutiesParts {
 /** A pipeline that runs. */
 interface Duty {
   readonly version: bigint;
+  /** Names of the sources whose records it takes. */
+  readonly sources: readonly string[];
   /** Stages that run in other pods, or are pulled from at a router. */
   readonly elsewhere: ReadonlySet<string>;
 }
@@ -52,6 +54,13 @@ export class Duties {
   /** Ids of the pipelines that take records. */
   get pipelineIds(): readonly string[] {
     return [...this.#running.keys()];
+  }
+
+  /** Names of the sources whose records some of them take. */
+  get sourceNames(): ReadonlySet<string> {
+    return new Set(
+      [...this.#running.values()].flatMap(({ sources }) => sources),
+    );
   }
 
   /** Does what a command says. */
@@ -90,7 +99,10 @@ export class Duties {
       ).map(({ stageId }) => stageId),
     );
     table.set(assignment, pulled);
-    this.#running.set(pipelineId, { version, elsewhere });
+    const sources = compiled.sources.map(({ selector }) =>
+      selector.serviceName
+    );
+    this.#running.set(pipelineId, { version, sources, elsewhere });
     if (
       before?.version !== version ||
       before.elsewhere.symmetricDifference(elsewhere).size > 0

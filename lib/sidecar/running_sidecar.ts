@@ -12,6 +12,7 @@ import type { RegisterSidecarRequest } from "../../proto/messages/sidecar.ts";
 import { systemClock } from "../clock.ts";
 import { HttpServer } from "../dashboard/http_server.ts";
 import { Flow } from "../flow/flow.ts";
+import { resolveFlowOptions } from "../flow/flow_options.ts";
 import { flowMetrics } from "../flow/flow_metrics.ts";
 import {
   DataPlaneHandler,
@@ -33,9 +34,11 @@ import { systemScheduler } from "../scheduler.ts";
 import { ChannelPool } from "../services/channel_pool.ts";
 import { checkpointService } from "../handlers/checkpoint_handler.ts";
 import { ClusterLetters } from "./cluster_letters.ts";
+import { ClusterProgress } from "./cluster_progress.ts";
 import { Coordination, type SidecarState } from "./coordination.ts";
 import { Duties } from "./duties.ts";
 import { LocalServices } from "./local_services.ts";
+import { PodPulls } from "./pod_pulls.ts";
 import { RoutingTable } from "./routing_table.ts";
 import { serviceMetrics } from "./service_metrics.ts";
 import { sourceOffsets } from "./source_offsets.ts";
@@ -63,6 +66,7 @@ export class RunningSidecar {
   readonly #duties: Duties;
   readonly #coordination: Coordination;
   readonly #services: LocalServices;
+  readonly #pulls: PodPulls;
   readonly #health: Health = new Health(names);
   readonly #server: RpcServer;
   readonly #share = new ProcessShare(systemClock);
@@ -125,12 +129,23 @@ export class RunningSidecar {
       this.#pool,
       () => this.#port,
     );
+    this.#pulls = new PodPulls({
+      sidecarId,
+      services: () => this.#services.list,
+      wanted: () => this.#duties.sourceNames,
+      intake: this.#flow,
+      channels: this.#pool,
+      progress: new ClusterProgress(offsets, checkpoints),
+      scheduler: systemScheduler,
+      inFlightMax: resolveFlowOptions(options.flow).creditWindowRecords,
+    });
     this.#coordination = new Coordination({
       coordinator: new CoordinatorClient(cluster),
       duties: this.#duties,
       sidecarId,
       registration: () => this.#registration(),
       look: (signal) => this.#services.look(signal),
+      told: () => this.#pulls.look(),
       state: () => this.#state(),
       heartbeatIntervalMs,
     });
@@ -162,8 +177,10 @@ export class RunningSidecar {
     await this.#coordination.drain(leftMs() / 4);
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, leftMs());
-    await Promise.race([this.#flow.drain(), late]);
+    const left = this.#pulls.leave();
+    await Promise.race([Promise.all([this.#flow.drain(), left]), late]);
     clearTimeout(timer);
+    await this.#pulls.close();
     await this.#coordination.close(Math.max(drainTimeoutMs / 4, leftMs()));
     this.#duties.close();
     await this.#flow.close();

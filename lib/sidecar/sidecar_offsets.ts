@@ -34,23 +34,33 @@ export class SidecarOffsets implements OffsetPort {
     this.#raised = raised;
   }
 
-  /** Finds out where a source stands. */
+  /** Where a source goes on, by partition. */
+  async positions(
+    sourceId: string,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, bigint>> {
+    const positions = await this.#checkpoints.resumePositions(sourceId, {
+      signal,
+      timeoutMs: offsetLookupTimeoutMs,
+    });
+    const committed = new Map<number, bigint>();
+    for (const [partition, next] of positions) {
+      committed.set(partition, next - 1n);
+      this.#raised({ sourceId, partition, offset: next - 1n });
+    }
+    this.#bySource.delete(sourceId);
+    this.#bySource.set(sourceId, committed);
+    const [oldest] = this.#bySource.keys();
+    if (this.#bySource.size > sidecarSourcesKeptMax && oldest !== undefined) {
+      this.#bySource.delete(oldest);
+    }
+    return positions;
+  }
+
+  /** Finds out where a source stands that opens its stream. */
   async expect(sourceId: string, signal: AbortSignal): Promise<void> {
     try {
-      const positions = await this.#checkpoints.resumePositions(sourceId, {
-        signal,
-        timeoutMs: offsetLookupTimeoutMs,
-      });
-      const committed = new Map<number, bigint>();
-      for (const [partition, next] of positions) {
-        committed.set(partition, next - 1n);
-        this.#raised({ sourceId, partition, offset: next - 1n });
-      }
-      this.#bySource.delete(sourceId);
-      this.#bySource.set(sourceId, committed);
-      if (this.#bySource.size <= sidecarSourcesKeptMax) return;
-      const [oldest] = this.#bySource.keys();
-      if (oldest !== undefined) this.#bySource.delete(oldest);
+      await this.positions(sourceId, signal);
     } catch (error) {
       if (signal.aborted) throw error;
       log.warn("A source starts without its committed offsets", {

@@ -39,7 +39,10 @@ export interface PodService {
   readonly name: string;
   /** What it does; `any` where it is not known, and of a lookup. @default "any" */
   readonly type?: "source" | "transform" | "sink" | "any";
-  /** Where the sidecar reaches it: `http://localhost:50061`. Of all but a source. @default none */
+  /**
+   * Where the sidecar reaches it: `http://localhost:50061`. A source that has one is pulled from, as a
+   * `conveyor.source.SourceService`; one that has none pushes. @default none
+   */
   readonly url?: string;
   /**
    * Of a sink: whether it drops records whose `idempotency_key` it has. Each record then carries one that

@@ -266,4 +266,9 @@ export interface AckResponse {
 export interface WatermarkResponse {
   /** One watermark for each partition that has one. */
   watermarks: Watermark[];
+  /**
+   * Name of the source, by which a sidecar that finds the service offers it to
+   * pipelines; empty: not said.
+   */
+  sourceId: string;
 }

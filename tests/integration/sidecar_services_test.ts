@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AckStatus, Sidecar, SourceClient } from "@conveyor/grpc";
-import { serveSink } from "@conveyor/grpc/connector";
+import { serveSink, serveSource } from "@conveyor/grpc/connector";
 import { RpcServer } from "../../lib/rpc/server.ts";
 import type {
   SidecarCoordinatorMethods,
@@ -14,7 +14,8 @@ import type {
 } from "../../proto/messages/sidecar.ts";
 import { serviceOf } from "../../proto/service.ts";
 import { Consumer, pulledLine } from "../fixtures/consumer.ts";
-import { freePorts } from "../fixtures/free_ports.ts";
+import { discover } from "../../lib/sidecar/discovery.ts";
+import { freePorts, neighbouringPorts } from "../fixtures/free_ports.ts";
 import {
   line,
   numberOf,
@@ -22,6 +23,8 @@ import {
   RouterSetup,
 } from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
+
+const local = { address: "127.0.0.1:0", signals: false };
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
@@ -177,3 +180,117 @@ test("a sidecar says with its heartbeats how much processor time and memory it u
     assert(load!.memoryUsage > 0 && load!.memoryUsage < 1);
   }
 });
+
+for (const found of [false, true]) {
+  const how = found ? "found by reflection" : "configured";
+  test(`a source of the pod that is served, ${how}, is pulled from where it was left, and acknowledged`, async () => {
+    await using setup = await RouterSetup.start();
+    const admin = await setup.admin();
+    await admin.createPipeline(line("store"));
+    const [first, second] = neighbouringPorts();
+    const stored: number[] = [];
+    const acked = new Set<bigint>();
+    const asked: bigint[] = [];
+    let last = 100;
+    await using _store = await serveSink(
+      (record) => void stored.push(numberOf(record)),
+      { address: `127.0.0.1:${first}`, id: "store", signals: false },
+    );
+    await using _numbers = await serveSource({
+      async *pull({ sourceId, positions, signal }) {
+        const from = positions.get(0) ?? 1n;
+        asked.push(from);
+        for (
+          const { id, payload } of numbers(last, 1).slice(Number(from) - 1)
+        ) {
+          yield { id: { ...id, sourceId }, payload };
+        }
+        await aborted(signal);
+      },
+      acknowledge: (acks) => {
+        for (const { recordId } of acks) acked.add(recordId!.sequenceNumber);
+      },
+    }, { address: `127.0.0.1:${second}`, id: "numbers", signals: false });
+    const sidecarOf = (sidecarId: string): Sidecar =>
+      new Sidecar({
+        sidecarId,
+        routers: setup.url,
+        grpcAddr: "127.0.0.1:0",
+        settings: { heartbeatIntervalMs: 400 },
+        ...found ? { discovery: { startPort: first, endPort: second } } : {
+          services: [
+            { name: "store", type: "sink", url: `http://127.0.0.1:${first}` },
+            {
+              name: "numbers",
+              type: "source",
+              url: `http://127.0.0.1:${second}`,
+            },
+          ],
+        },
+      });
+    {
+      await using sidecar = sidecarOf("pod-1");
+      await sidecar.start();
+      await until(() => Promise.resolve(acked.size === 100));
+    }
+    assertEquals(stored, Array.from({ length: 100 }, (_, n) => n + 1));
+    last = 120;
+    await using again = sidecarOf("pod-2");
+    await again.start();
+    await until(() => Promise.resolve(acked.size === 120));
+    assertEquals(stored.length, 120);
+    assertEquals([asked[0], asked.at(-1)], [1n, 101n]);
+  });
+}
+
+test("a source of the pod is pulled from only while a pipeline takes its records", async () => {
+  await using setup = await RouterSetup.start();
+  const admin = await setup.admin();
+  let pulls = 0;
+  let open = 0;
+  await using store = await serveSink(() => {}, local);
+  // deno-lint-ignore require-yield -- it has no records
+  await using numbersSource = await serveSource(async function* ({ signal }) {
+    pulls++;
+    open++;
+    await aborted(signal);
+    open--;
+  }, local);
+  await using sidecar = new Sidecar({
+    sidecarId: "pod-1",
+    routers: setup.url,
+    grpcAddr: "127.0.0.1:0",
+    settings: { heartbeatIntervalMs: 400 },
+    services: [
+      { name: "store", type: "sink", url: `http://${store.address}` },
+      {
+        name: "numbers",
+        type: "source",
+        url: `http://${numbersSource.address}`,
+      },
+    ],
+  });
+  await sidecar.start();
+  assertEquals(pulls, 0);
+  await admin.createPipeline(line("store"));
+  await until(() => Promise.resolve(open === 1));
+  await admin.disablePipeline("line");
+  await until(() => Promise.resolve(open === 0));
+  assertEquals(pulls, 1);
+});
+
+test("a router on a port that is looked at is taken for no source", async () => {
+  await using setup = await RouterSetup.start();
+  const port = Number(new URL(setup.url).port);
+  const found = await discover(
+    { host: "127.0.0.1", startPort: port, endPort: port },
+    new Set(),
+  );
+  assertEquals(found, new Map([[port, []]]));
+});
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  if (!signal.aborted) await promise;
+}

@@ -12,7 +12,6 @@ import { schema } from "../../proto/schema.ts";
 import { rawMethod, serviceOf } from "../../proto/service.ts";
 import { within } from "../consensus/within.ts";
 import { asConveyorError, Code } from "../errors.ts";
-import { raiseWatermarks } from "../handlers/offset_changes.ts";
 import { pullWatermarkMs, pullWatermarkTimeoutMs } from "../limits.ts";
 import { log } from "../log.ts";
 import type { PullPorts, PullTarget } from "./source_pull.ts";
@@ -49,18 +48,17 @@ export async function followWatermarks(
 
 async function ask(
   { url, sourceId }: PullTarget,
-  { channels, replicated }: PullPorts,
+  { channels, progress }: PullPorts,
   signal: AbortSignal,
 ): Promise<void> {
   const limits = { timeoutMs: pullWatermarkTimeoutMs, signal };
   const bytes = await channels.call(url, getWatermark, nothing, limits);
-  const { watermarks: known } = replicated.state;
   const risen = response.decode(bytes).watermarks.filter((watermark) =>
     // A source speaks for nobody else.
     watermark.sourceId === sourceId &&
-    isLater(watermark, known.get(sourceId, watermark.partition))
+    isLater(watermark, progress.watermark(sourceId, watermark.partition))
   );
-  if (risen.length > 0) await raiseWatermarks(replicated, risen);
+  if (risen.length > 0) await progress.raise(risen);
 }
 
 /** Whether a watermark says more than the one that is known. */

@@ -4,7 +4,6 @@
  * breaks, or a record could not be taken, the pull starts again from the committed offset: what is
  * under way joins its first copy, and what was settled since is acknowledged as a duplicate.
  */
-import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import { within } from "../consensus/within.ts";
 import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
 import { asConveyorError, type ConveyorError } from "../errors.ts";
@@ -15,6 +14,7 @@ import { systemRandom } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { ChannelPool } from "../services/channel_pool.ts";
 import { PullAttempt } from "./pull_attempt.ts";
+import type { PullProgress } from "./pull_progress.ts";
 import { followWatermarks } from "./pull_watermarks.ts";
 
 /** What is pulled, and by whom. */
@@ -34,7 +34,7 @@ export interface PullTarget {
 export interface PullPorts {
   readonly intake: Pick<Flow, "openSource">;
   readonly channels: ChannelPool;
-  readonly replicated: ReplicatedState;
+  readonly progress: PullProgress;
   readonly scheduler: Scheduler;
 }
 

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Intake, Outcome } from "../../../lib/delivery/intake.ts";
 import { Rejection } from "../../../lib/delivery/rejection.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
-import { PullAcks } from "../../../lib/router/pull_acks.ts";
+import { PullAcks } from "../../../lib/pull/pull_acks.ts";
 import { codecOf } from "../../../proto/codec.ts";
 import { type AckRequest, AckStatus } from "../../../proto/messages/source.ts";
 import { schema } from "../../../proto/schema.ts";

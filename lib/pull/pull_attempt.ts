@@ -28,9 +28,6 @@ const pullRequest = codecOf<PullRequest>(
   schema.lookupType("conveyor.source.PullRequest"),
 );
 
-/** The highest sequence number there is: nothing follows it. */
-const sequenceMax = 2n ** 64n - 1n;
-
 /** When an attempt is to end before its stream does. */
 export interface PullSignals {
   /** Nothing more is to be read; what was read is finished. */
@@ -143,20 +140,14 @@ export class PullAttempt implements SourceListener {
   /** Asks for what comes after the committed offsets, as no commit that was answered is missed. */
   async #request(signal: AbortSignal): Promise<Uint8Array> {
     const { sourceId, consumerId, partition, inFlightMax } = this.#target;
-    const { offsets } = await this.#ports.replicated.upToDate(signal);
+    const { progress } = this.#ports;
+    const positions = await progress.positions(sourceId, signal);
     return pullRequest.encode({
       sourceId,
       consumerId,
-      start: offsets.list(sourceId)
-        .filter((each) =>
-          partition === undefined || each.partition === partition
-        )
-        .map((each) => ({
-          partition: each.partition,
-          nextSequence: each.offset < sequenceMax
-            ? each.offset + 1n
-            : sequenceMax,
-        })),
+      start: [...positions]
+        .filter(([each]) => partition === undefined || each === partition)
+        .map(([each, nextSequence]) => ({ partition: each, nextSequence })),
       maxInFlight: inFlightMax,
       maxBatchRecords: this.#batchRecords,
       partitions: partition === undefined ? [] : [partition],
