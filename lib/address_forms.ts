@@ -15,6 +15,12 @@ const tcp = /^(?:\[[^\]]+\]|[^:[\]/\s]+):(\d{1,5})$/;
 const unix = /^unix:./;
 const url = /^https?:\/\//;
 
+/** The host part of where a server listens. */
+export const hostForm: TextForm = {
+  rule: 'must be a name or an address, of IPv6 as "[::]"',
+  fits: (text) => isTcp(`${text}:0`, 0),
+};
+
 /** Where a gRPC server listens; port 0 takes a free one. */
 export const listenForm: TextForm = {
   rule: 'must be "host:port", "[ipv6]:port" or "unix:/path"',

@@ -131,7 +131,7 @@ async function serve(name: string, served: Served): Promise<number> {
   for (const signal of endSignals) Deno.addSignalListener(signal, onSignal);
   try {
     const fields = await served.start();
-    log.info(`The ${name} is ready`, fields);
+    if (signals === 0) log.info(`The ${name} is ready`, fields);
     await served.run();
     return 0;
   } finally {

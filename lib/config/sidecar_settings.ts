@@ -2,7 +2,7 @@
  * What an operator may set of a sidecar, in one table: from it come the flags, the variables, the keys of
  * the file, and the help. The variables without a prefix are those that pods of sidecars set already.
  */
-import { httpOrOff, type TextForm } from "../address_forms.ts";
+import { hostForm, httpOrOff, type TextForm } from "../address_forms.ts";
 import { invalidArgument } from "../errors.ts";
 import { drainTimeoutMs, serviceHeartbeatMs, timeoutMsMax } from "../limits.ts";
 import type { PodService, SidecarOptions } from "../sidecar/sidecar_options.ts";
@@ -67,7 +67,7 @@ export const sidecarSettings: readonly Setting[] = [
   {
     key: "grpc.listen_host",
     flag: "listen-host",
-    rule: { kind: "text" },
+    rule: { kind: "text", form: hostForm },
     fallback: "0.0.0.0",
     help: "interface that it listens on",
   },

@@ -154,10 +154,13 @@ export class RunningSidecar {
 
   /** Listens, registers, and resolves with the addresses to dial. */
   async start(): Promise<SidecarAddresses> {
-    const { grpcAddr, httpAddr } = this.#options;
+    const { grpcAddr, httpAddr, routers } = this.#options;
     this.#address = await this.#server.listen(grpcAddr, "grpcAddr");
     if (httpAddr !== "") this.#http = await this.#listenToReaders(httpAddr);
     await this.#services.look(this.#looking.signal);
+    log.info("The sidecar registers with its cluster", {
+      routers: routers.join(),
+    });
     await this.#coordination.start();
     this.#unready = undefined;
     return {

@@ -253,7 +253,7 @@ function exactlyOnceOf(
   const name = `${field}.exactlyOnce`;
   if (booleanOption(name, given, false) === false) return false;
   if (type === "sink") return true;
-  throw invalidArgument(name, "must be left out of what is no sink", type);
+  throw invalidArgument(name, "exactly once goes with a sink alone", type);
 }
 
 function checkUrl(name: string, url: string): void {

@@ -117,13 +117,27 @@ async function run(size: number, keep: boolean): Promise<boolean> {
   return agrees;
 }
 
-const { nodes, keep } = parseArgs(Deno.args, {
-  boolean: ["keep"],
+const usage = `Usage: deno task demo [--nodes N] [--keep]
+
+  --nodes  routers, 1 to 9; of several one is killed half way (default: 1)
+  --keep   leaves all running until Ctrl-C`;
+
+function refuse(reason: string): never {
+  console.error(reason);
+  Deno.exit(64);
+}
+
+const { nodes, keep, help } = parseArgs(Deno.args, {
+  boolean: ["keep", "help"],
   string: ["nodes"],
   default: { nodes: "1" },
+  unknown: (arg) => refuse(`${arg} is nothing that the demo takes\n\n${usage}`),
 });
+if (help) {
+  console.log(usage);
+  Deno.exit(0);
+}
 if (!/^[1-9]$/.test(nodes)) {
-  console.error(`--nodes must be a number from 1 to 9, and is "${nodes}"`);
-  Deno.exit(64);
+  refuse(`--nodes must be a number from 1 to 9, and is "${nodes}"`);
 }
 Deno.exit(await run(Number(nodes), keep) ? 0 : 1);

@@ -168,11 +168,20 @@ for (const flags of [[], ["--nodes", "3"]]) {
   });
 }
 
-Deno.test("task demo refuses a number of nodes that it cannot start", async () => {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "demo", "--nodes", "many"],
-    cwd: root,
-  }).output();
-  assertEquals(code, 64);
-  assert(new TextDecoder().decode(stderr).includes('"many"'));
-});
+for (
+  const [flags, code, says] of [
+    [["--nodes", "many"], 64, '"many"'],
+    [["--node", "3"], 64, "--node is nothing that the demo takes"],
+    [["--help"], 0, "Usage: deno task demo"],
+  ] as const
+) {
+  Deno.test(`task demo ${flags.join(" ")} says what it takes`, async () => {
+    const ended = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "demo", ...flags],
+      cwd: root,
+    }).output();
+    assertEquals(ended.code, code);
+    const said = code === 0 ? ended.stdout : ended.stderr;
+    assert(new TextDecoder().decode(said).includes(says));
+  });
+}

@@ -3,8 +3,8 @@
  * and which permissions it needs.
  * Method: the real process with a real environment.
  */
-import { assert, assertEquals } from "@std/assert";
-import { runServer } from "../fixtures/server_process.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { runServer, ServerProcess } from "../fixtures/server_process.ts";
 
 const script = "lib/sidecar/main.ts";
 const pod = { SIDECAR_ID: "pod-1", POD_IP: "127.0.0.1", GRPC_PORT: "0" };
@@ -25,6 +25,16 @@ for (
       env: { ...pod, LOCAL_SERVICES: "enrich=door@x:1" },
       says:
         '"LOCAL_SERVICES": must be one of source, transform, sink, any, found "door"',
+    },
+    {
+      env: { ...pod, LOCAL_SERVICES: "enrich=transform+exactly_once@x:1" },
+      says:
+        '"LOCAL_SERVICES": exactly once goes with a sink alone, found "transform"',
+    },
+    {
+      env: { ...pod, CONVEYOR_LISTEN_HOST: "::" },
+      says:
+        '"CONVEYOR_LISTEN_HOST": must be a name or an address, of IPv6 as "[::]", found "::"',
     },
     {
       env: { ...pod, CLUSTER_ENDPOINT: "ftp://x" },
@@ -73,4 +83,19 @@ Deno.test("a sidecar names the permissions that it lacks", async () => {
     "Cannot start: the sidecar is not permitted what it needs; add " +
       "--allow-net=0.0.0.0:9095,10.0.0.1:50051,127.0.0.1:50061\n",
   );
+});
+
+Deno.test("a sidecar whose cluster is away says whom it waits for, and ends when it is told to", async () => {
+  await using sidecar = new ServerProcess([], {
+    script,
+    env: { ...pod, CLUSTER_ENDPOINT: "127.0.0.1:9" },
+  });
+  assertMatch(
+    await sidecar.line("registers"),
+    /The sidecar registers with its cluster routers=http:\/\/127\.0\.0\.1:9$/,
+  );
+  sidecar.signal("SIGTERM");
+  await sidecar.line("drains");
+  assertEquals(await sidecar.ended(), 0);
+  await assertRejects(() => sidecar.line("is ready"));
 });

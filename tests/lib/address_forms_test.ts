@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   formOption,
+  hostForm,
   httpListenForm,
   listenForm,
   routerForm,
@@ -24,6 +25,15 @@ Deno.test("listenForm and httpListenForm take hosts with a port from 0 up", () =
   }
   assertEquals(listenForm.fits("unix:/run/a"), true);
   assertEquals(httpListenForm.fits("unix:/run/a"), false);
+});
+
+Deno.test("hostForm takes what goes before a port", () => {
+  for (const host of ["a", "0.0.0.0", "[::]", "a-b.c"]) {
+    assertEquals(hostForm.fits(host), true, host);
+  }
+  for (const host of ["", "::", "a:1", "a b", "http://a"]) {
+    assertEquals(hostForm.fits(host), false, host);
+  }
 });
 
 Deno.test("routerForm takes hosts with a port that can be dialled, with a scheme or without", () => {
