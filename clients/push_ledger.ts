@@ -3,6 +3,7 @@
  * said so: one whose ack was lost with its connection is sent again, in its place.
  */
 import { Code, ConveyorError, invalidArgument, quote } from "../lib/errors.ts";
+import { pushBatchBytes } from "../lib/limits.ts";
 import { requiredObject } from "../lib/options.ts";
 import type { MessageInit } from "../proto/codec.ts";
 import type { Record, RecordId } from "../proto/messages/common.ts";
@@ -96,14 +97,18 @@ export class PushLedger {
     return promise;
   }
 
-  /** Takes up to `max` records to be sent now. */
+  /** Takes up to `max` records to be sent now, as many as are no more than a batch may have bytes. */
   next(max: number): PushBatch | undefined {
     const push = this.#unsent[0];
     if (push === undefined || max < 1) return undefined;
     const places: number[] = [];
+    let bytes = 0;
     let at = push.from;
     for (; at < push.records.length && places.length < max; at++) {
-      if (push.states[at] === State.Unsent) places.push(at);
+      if (push.states[at] !== State.Unsent) continue;
+      bytes += bytesOf(push.records[at]!);
+      if (bytes > pushBatchBytes && places.length > 0) break;
+      places.push(at);
     }
     for (const place of places) push.states[place] = State.Sent;
     push.from = at;
@@ -216,6 +221,18 @@ export class PushLedger {
     }
     return { ...record, id: { ...id, sourceId } };
   }
+}
+
+/** What a record takes, about. */
+function bytesOf(
+  { payload, key, metadata = {} }: MessageInit<Record>,
+): number {
+  let bytes = (payload?.length ?? 0) + (key?.length ?? 0);
+  for (const name in metadata) {
+    // In UTF-8 a character is three bytes at most.
+    bytes += 3 * (name.length + metadata[name]!.length);
+  }
+  return bytes;
 }
 
 /** Acks mostly come in the order of the records; else by identity. */

@@ -13,6 +13,7 @@ import {
 } from "../lib/limits.ts";
 import { requiredObject, requiredString } from "../lib/options.ts";
 import { systemRandom } from "../lib/random.ts";
+import { blamingTheLarge } from "../lib/runtime/oversized.ts";
 import type { MessageInit } from "../proto/codec.ts";
 import type { CheckpointServiceMethods } from "../proto/messages/checkpoint.ts";
 import type { Record } from "../proto/messages/common.ts";
@@ -69,8 +70,8 @@ export interface PushSummary {
  * rejects only what it can never take: what it cannot take now is sent again until it does, and `refusal`
  * says why meanwhile. Methods
  * reject with a `ConveyorError`: `InvalidArgument` for a record without sequence number (nothing is
- * sent), the router's own status for what no repetition mends, and `Canceled` once the client is
- * closed.
+ * sent), `OutOfRange` for one that is larger than a message may be, the router's own status for what no
+ * repetition mends, and `Canceled` once the client is closed.
  *
  * @example
  * ```ts
@@ -262,7 +263,7 @@ export class SourceClient implements AsyncDisposable {
         await stream.run(signal);
         failures = 0;
       } catch (thrown) {
-        const error = asConveyorError(thrown);
+        const error = asConveyorError(blamingTheLarge(thrown));
         if (signal.aborted) return;
         // Nobody here has cancelled: the other side has stopped, or is about to.
         if (!isTransient(error.code) && error.code !== Code.Canceled) {

@@ -81,6 +81,8 @@ export const pullBatchBytes = 4 * 1024 * 1024;
 
 /** Records that a source client sends as one batch, unless the router recommends another number. */
 export const pushBatchRecords = 500;
+/** Bytes of the records of such a batch; a single larger record goes alone. Any router takes as much. */
+export const pushBatchBytes = 1024 * 1024;
 /** Time that a source client waits for more records before it sends a batch that is not full. */
 export const pushLingerMs = 5;
 /** A source client without credit asks for some after this. */

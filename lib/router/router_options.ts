@@ -103,7 +103,7 @@ export interface ResolvedRouterOptions {
   readonly flow: FlowOptions;
   readonly grpc: RpcServerOptions;
   /** How services and other nodes are dialled. */
-  readonly dial: Pick<ConnectOptions, "tls">;
+  readonly dial: Pick<ConnectOptions, "tls" | "messageBytesMax">;
   readonly drainTimeoutMs: number;
 }
 
@@ -126,7 +126,10 @@ export function resolveRouterOptions(
     consensus: resolveConsensusOptions(settings.consensus),
     flow: checkedFlow(settings.flow),
     grpc: checkedGrpc(settings.grpc),
-    dial: dialOf(settings.dialTls, settings.grpc?.tls),
+    dial: {
+      ...dialOf(settings.dialTls, settings.grpc?.tls),
+      messageBytesMax: settings.grpc?.messageBytesMax ?? messageBytesMax,
+    },
     drainTimeoutMs: timeOption(
       "settings.drainTimeoutMs",
       settings.drainTimeoutMs,

@@ -10,6 +10,7 @@ import type { Endpoint } from "../../proto/messages/common.ts";
 import { within } from "../consensus/within.ts";
 import type { CallLimits } from "../delivery/ports.ts";
 import { Code, ConveyorError } from "../errors.ts";
+import { blamingTheLarge } from "../runtime/oversized.ts";
 
 /** The connection to one address. */
 interface Dialled {
@@ -32,7 +33,10 @@ export class ChannelPool implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Calls the service at `url` with bytes; rejects with its status, or why it was not reached. */
+  /**
+   * Calls the service at `url` with bytes; rejects with its status, why it was not reached, or OutOfRange
+   * for a message that is too large.
+   */
   async call(
     url: string,
     method: Method<Uint8Array, Uint8Array, "unary">,
@@ -40,11 +44,15 @@ export class ChannelPool implements AsyncDisposable {
     { signal, timeoutMs }: Pick<CallLimits, "signal" | "timeoutMs">,
   ): Promise<Uint8Array> {
     const channel = await this.#channel(url);
-    const { message } = await channel.unary(method, request, {
-      signal,
-      ...timeoutMs === undefined ? {} : { timeoutMs },
-    });
-    return message;
+    try {
+      const { message } = await channel.unary(method, request, {
+        signal,
+        ...timeoutMs === undefined ? {} : { timeoutMs },
+      });
+      return message;
+    } catch (error) {
+      throw blamingTheLarge(error);
+    }
   }
 
   /** The answers of the service at `url`, in bytes, for as long as the call lasts. */

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { PushLedger } from "../../clients/push_ledger.ts";
 import { Code, ConveyorError } from "../../lib/errors.ts";
+import { pushBatchBytes } from "../../lib/limits.ts";
 import type { MessageInit } from "../../proto/codec.ts";
 import type { Record } from "../../proto/messages/common.ts";
 import { AckStatus, type RecordAck } from "../../proto/messages/source.ts";
@@ -131,4 +132,21 @@ Deno.test("PushLedger sends again what was not taken, before what comes after it
     Array(5).fill("Accepted"),
   );
   assertEquals([ledger.isEmpty, ledger.hasUnsent], [true, false]);
+});
+
+Deno.test("PushLedger.next() bounds the bytes of a batch, and lets a larger record go alone", () => {
+  const ledger = new PushLedger("s");
+  const sizes = [0.4, 0.5, 0.2, 1.5, 0.1].map((share) =>
+    Math.floor(share * pushBatchBytes)
+  );
+  void ledger.add(sizes.map((size, at) => ({
+    id: { sequenceNumber: BigInt(at) },
+    ...at % 2 === 0
+      ? { payload: new Uint8Array(size) }
+      : { metadata: { text: "x".repeat(size / 3) } },
+  }))).catch(() => {});
+  const batches: number[][] = [];
+  for (let batch; (batch = ledger.next(10));) batches.push(sequencesOf(batch));
+  assertEquals(batches, [[0, 1], [2], [3], [4]]);
+  ledger.fail(new Error("the test is over"));
 });

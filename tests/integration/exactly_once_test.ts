@@ -47,7 +47,7 @@ async function sendAll(
       if (left-- > 0) throw new ConveyorError(Code.Unavailable, "too late");
       return Promise.resolve();
     },
-  }, ["exactly_once"]);
+  }, { capabilities: ["exactly_once"] });
   await (await setup.admin()).createPipeline(line("split", "same", "store"));
   const source = await setup.source();
   assertEquals(statuses(await source.push(keyed(300))), { Accepted: 300 });
