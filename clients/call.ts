@@ -101,7 +101,7 @@ export async function* callStream(
       if (unsendable) return unsendable.reason as Error;
       if (signal?.aborted) return canceled(path, signal);
       return errorFromStatus(path, reason as FailedCall);
-    });
+    }, (message) => message);
   } finally {
     signal?.removeEventListener("abort", onAbort);
     call.cancel();

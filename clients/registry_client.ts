@@ -123,8 +123,10 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /**
-   * Sends heartbeats, and yields one answer to each. The stream stays with one router and ends with
-   * its error when that is lost: go on with a new one, under the same registration.
+   * Sends heartbeats, and yields one answer to each, in their order. They may be of many services: a
+   * process that hosts several keeps all of them by one stream, which costs the router less. The stream
+   * stays with one router and ends with its error when that is lost: go on with a new one, under the
+   * same registrations.
    */
   heartbeats(
     requests: AsyncIterable<MessageInit<HeartbeatRequest>>,

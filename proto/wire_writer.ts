@@ -12,6 +12,22 @@ const fourBytes = eightBytes.subarray(0, 4);
 /** Longer strings are encoded apart, so as not to reserve three bytes for each character. */
 const inPlaceStringMax = 1024;
 
+/** What most messages fit. */
+const smallBytes = 128;
+/** No power of two, as buffers are that are written again. */
+const blockBytes = 64 * smallBytes - smallBytes;
+let block = new Uint8Array(0);
+let blockUsed = 0;
+
+/** A piece of a block: making and collecting a buffer for each message costs more than writing it. */
+function smallBuffer(): Uint8Array {
+  if (blockUsed === block.length) {
+    block = new Uint8Array(blockBytes);
+    blockUsed = 0;
+  }
+  return block.subarray(blockUsed, blockUsed += smallBytes);
+}
+
 /**
  * Appends items to a buffer that grows. Nested messages: `fork()`, write the fields, `ldelim()`.
  * Values are written as they are: their range is for the caller to check.
@@ -23,8 +39,10 @@ export class WireWriter {
   readonly #open: number[] = [];
 
   /** Give `capacity` when the size is known: the buffer is then allocated once. */
-  constructor(capacity: number = 128) {
-    this.#buf = new Uint8Array(capacity);
+  constructor(capacity?: number) {
+    this.#buf = capacity === undefined
+      ? smallBuffer()
+      : new Uint8Array(capacity);
   }
 
   uint32(value: number): this {

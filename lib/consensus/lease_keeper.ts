@@ -80,11 +80,9 @@ export class LeaseKeeper {
     this.#running ??= this.#run();
   }
 
-  /** Notes that a holder was heard of. */
-  renew(lease: LeaseRef): Promise<LeaseRenewal> {
-    if (this.#leadership) {
-      return Promise.resolve(this.#renewHere(this.#leadership, lease));
-    }
+  /** Notes that a holder was heard of; where this node leads, at once. */
+  renew(lease: LeaseRef): LeaseRenewal | Promise<LeaseRenewal> {
+    if (this.#leadership) return this.#renewHere(this.#leadership, lease);
     if (this.#closing.signal.aborted) return Promise.reject(closing());
     if (this.#unanswered >= leaseRenewalsWaitingMax) {
       return Promise.reject(

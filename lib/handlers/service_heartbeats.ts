@@ -27,6 +27,8 @@ interface Told {
   readonly groups: GroupCommands;
 }
 
+type Heard = MessageInit<HeartbeatResponse>;
+
 /** The heartbeats that reach one node. */
 export class ServiceHeartbeats {
   readonly #replicated: ReplicatedState;
@@ -41,7 +43,7 @@ export class ServiceHeartbeats {
   answer(
     requests: AsyncIterable<HeartbeatRequest>,
     signal: AbortSignal,
-  ): AsyncGenerator<MessageInit<HeartbeatResponse>, void, void> {
+  ): AsyncGenerator<Heard, void, void> {
     const told = { draining: new Set<string>(), groups: new GroupCommands() };
     return overlapped(requests, heartbeatsAtOnceMax, (request) => {
       const { serviceId: id, registrationId } = request;
@@ -51,32 +53,44 @@ export class ServiceHeartbeats {
         registrationId,
       });
       // Told when it is its turn.
-      renewal.catch(() => {});
-      return async () =>
-        await this.#answer(request, await renewal, told, signal);
+      if (renewal instanceof Promise) renewal.catch(() => {});
+      return () => this.#answer(request, renewal, told, signal);
     });
   }
 
-  /** Answers a heartbeat; `told` is what the services of its stream have heard. */
-  async #answer(
+  /**
+   * Answers a heartbeat; `told` is what the services of its stream have heard. At once where nothing
+   * has to be waited for, as most do: thousands come in a second.
+   */
+  #answer(
     request: HeartbeatRequest,
-    renewal: LeaseRenewal,
+    renewal: LeaseRenewal | Promise<LeaseRenewal>,
     told: Told,
     signal: AbortSignal,
-  ): Promise<MessageInit<HeartbeatResponse>> {
-    const { serviceId } = request;
-    const held = renewal.kind === "renewed" &&
-      await this.#noteHealth(request, signal);
-    if (!held) {
-      told.draining.delete(serviceId);
-      told.groups.forget(serviceId);
-      return { acknowledged: false };
+  ): Heard | Promise<Heard> {
+    if (renewal instanceof Promise) {
+      return renewal.then((renewal) =>
+        this.#answer(request, renewal, told, signal)
+      );
     }
+    const { serviceId } = request;
+    if (renewal.kind !== "renewed") return refuse(serviceId, told);
+    if (!this.#bringsNews(request)) {
+      return this.#acknowledge(serviceId, renewal.lastsMs, told);
+    }
+    return this.#noteHealth(request, signal).then((held) =>
+      held
+        ? this.#acknowledge(serviceId, renewal.lastsMs, told)
+        : refuse(serviceId, told)
+    );
+  }
+
+  #acknowledge(serviceId: string, lastsMs: number, told: Told): Heard {
     const { services, groups } = this.#replicated.state;
     const draining = services.get(serviceId)?.draining ?? false;
     return {
       acknowledged: true,
-      nextHeartbeatDeadline: durationOf(renewal.lastsMs),
+      nextHeartbeatDeadline: durationOf(lastsMs),
       commands: [
         ...drainCommands(told.draining, serviceId, draining),
         ...told.groups.next(serviceId, groups),
@@ -84,15 +98,20 @@ export class ServiceHeartbeats {
     };
   }
 
+  #bringsNews(
+    { serviceId, registrationId, health }: HeartbeatRequest,
+  ): boolean {
+    const service = this.#replicated.state.services.get(serviceId);
+    // This node may not have heard of the registration yet: the next heartbeat comes.
+    return health !== undefined && service?.registrationId === registrationId &&
+      isNews(health, service.health);
+  }
+
   /** Has a health that is new known everywhere; whether the registration still holds its id. */
   async #noteHealth(
     { serviceId, registrationId, health }: HeartbeatRequest,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const service = this.#replicated.state.services.get(serviceId);
-    // This node may not have heard of the registration yet: the next heartbeat comes.
-    if (!health || service?.registrationId !== registrationId) return true;
-    if (!isNews(health, service.health)) return true;
     try {
       await this.#replicated.change(
         `change the health of service "${serviceId}"`,
@@ -105,6 +124,13 @@ export class ServiceHeartbeats {
       throw error;
     }
   }
+}
+
+/** The registration does not hold its id. */
+function refuse(serviceId: string, told: Told): Heard {
+  told.draining.delete(serviceId);
+  told.groups.forget(serviceId);
+  return { acknowledged: false };
 }
 
 /** Whether a service says of its health what the state has not. */

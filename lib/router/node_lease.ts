@@ -110,7 +110,8 @@ export class NodeLease {
       id,
       registrationId: this.#registrationId,
     };
-    const { kind } = await within(leases.renew(lease), signal);
+    const renewal = Promise.resolve(leases.renew(lease));
+    const { kind } = await within(renewal, signal);
     if (kind === "renewed") return true;
     // Forgotten meanwhile, or brought back from a backup: enters anew at once.
     this.#registrationId = "";

@@ -86,55 +86,46 @@ function handleStream(
 }
 
 /** Whatever the kind of `method`, its handler's answers as a stream. */
-async function* answersOf(
+function answersOf(
   method: Method,
   handler: AnyHandler,
   call: grpc.ServerDuplexStream<Uint8Array, Uint8Array>,
   context: ServerCallContext,
-): AsyncGenerator<unknown, void, void> {
-  const requests = readRequests(method, call, context);
-  switch (method.kind) {
-    case "bidi":
-      yield* handler(requests as never, context) as AsyncIterable<unknown>;
-      return;
-    case "client_stream":
-      yield await handler(requests as never, context);
-      return;
-    case "server_stream":
-    case "unary": {
-      const { value: request, done } = await requests.next();
-      if (done) {
-        throw new ConveyorError(
-          Code.InvalidArgument,
-          `Cannot answer "${method.path}": the call ended without a request`,
-        );
-      }
-      yield* handler(request as never, context) as AsyncIterable<unknown>;
-      return;
-    }
-    default:
-      method.kind satisfies never;
-  }
-}
-
-async function* readRequests(
-  method: Method,
-  call: grpc.ServerDuplexStream<Uint8Array, Uint8Array>,
-  context: ServerCallContext,
-): AsyncGenerator<unknown, void, void> {
-  const left = (): ConveyorError =>
-    new ConveyorError(
-      Code.Canceled,
-      `Cannot read on: the caller of "${method.path}" left`,
-    );
-  // A handler may begin to read when the event that says so is long over.
-  if (context.left) throw left();
-  const messages = readMessages(
+): AsyncIterable<unknown> {
+  const requests = readMessages(
     call,
     ["cancelled", "error"],
-    left,
+    () =>
+      new ConveyorError(
+        Code.Canceled,
+        `Cannot read on: the caller of "${method.path}" left`,
+      ),
+    (message) => decodeRequest(method, message),
   );
-  for await (const message of messages) yield decodeRequest(method, message);
+  // Nothing between the handler and the stream: ten thousand streams may have messages at a time.
+  return method.kind === "bidi"
+    ? handler(requests as never, context) as AsyncIterable<unknown>
+    : answersToOne(method, handler, requests, context);
+}
+
+async function* answersToOne(
+  method: Method,
+  handler: AnyHandler,
+  requests: AsyncGenerator<unknown, void, void>,
+  context: ServerCallContext,
+): AsyncGenerator<unknown, void, void> {
+  if (method.kind === "client_stream") {
+    yield await handler(requests as never, context);
+    return;
+  }
+  const { value: request, done } = await requests.next();
+  if (done) {
+    throw new ConveyorError(
+      Code.InvalidArgument,
+      `Cannot answer "${method.path}": the call ended without a request`,
+    );
+  }
+  yield* handler(request as never, context) as AsyncIterable<unknown>;
 }
 
 function decodeRequest(method: Method, bytes: Uint8Array): unknown {

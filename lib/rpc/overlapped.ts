@@ -50,7 +50,8 @@ export async function* overlapped<T, R>(
     while (true) {
       const answer = begun[0];
       if (answer) {
-        const result = await answer();
+        const given = answer();
+        const result = given instanceof Promise ? await given : given;
         begun.shift();
         wakeReader?.();
         yield result;

@@ -13,6 +13,8 @@ import {
 /** What the streams of grpc-js have in common, on both sides of a call. */
 export interface MessageStream {
   readonly _readableState?: { highWaterMark: number };
+  /** Of a call that is served: the caller left. */
+  readonly cancelled?: boolean;
   read(): Uint8Array | null;
   write(message: Uint8Array, sent: () => void): boolean;
   end(): void;
@@ -24,14 +26,17 @@ export interface MessageStream {
 export type StreamFailure = (reason: unknown) => Error;
 
 /**
- * Yields the messages of `stream` in order. Messages that came before a failure are yielded before
- * it is thrown. Leaving the loop early does not end the other direction.
+ * Yields the messages of `stream` in order, each as `read` makes of it. Messages that came before a
+ * failure are yielded before it is thrown. Leaving the loop early does not end the other direction.
  */
-export async function* readMessages(
+export async function* readMessages<T>(
   stream: MessageStream,
   failureEvents: readonly string[],
   failure: StreamFailure,
-): AsyncGenerator<Uint8Array, void, void> {
+  read: (message: Uint8Array) => T,
+): AsyncGenerator<T, void, void> {
+  // Whoever begins to read may do so when the event that says so is long over.
+  if (stream.cancelled) throw failure("cancelled");
   let wake: (() => void) | undefined;
   let ended = false;
   let failed: { readonly reason: unknown } | undefined;
@@ -53,7 +58,7 @@ export async function* readMessages(
       const message = stream.read();
       if (message !== null) {
         readAhead(stream, message.length);
-        yield message;
+        yield read(message);
       } else if (failed) {
         throw failure(failed.reason);
       } else if (ended) {

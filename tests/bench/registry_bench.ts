@@ -3,6 +3,8 @@
  * What a register of 10,000 services costs the leader over real sockets, and how fast 1,000 watchers
  * hear of a change. Bars: heartbeats every 5 s cost no log entry and under 10 % of a core; a change
  * reaches every watcher within 250 ms at p99. Run: deno run -A tests/bench/registry_bench.ts
+ *
+ * The floor is grpc-js alone, which answers the same messages on as many streams.
  */
 import { Channel } from "../../clients/channel.ts";
 import { ClusterClient } from "../../clients/cluster_client.ts";
@@ -15,15 +17,67 @@ import {
 } from "../../proto/messages/registry.ts";
 import { Feed } from "../fixtures/feed.ts";
 import { ServerProcess } from "../fixtures/server_process.ts";
-import { cpuMsOf, rssMaxOf } from "./process_usage.ts";
+import { TextLineStream } from "../fixtures/text_lines.ts";
+import { Hearts } from "./hearts.ts";
+import { rssMaxOf } from "./process_usage.ts";
 
 const services = 10_000;
 const watchers = 1_000;
 const connections = 25;
-const intervalMs = 5_000;
-const measuredMs = 15_000;
+/** Until the compilers of the processes have done their work. */
+const warmUpMs = 20_000;
+const measuredMs = 20_000;
 const changes = 20;
 
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function cost(
+  what: string,
+  hearts: Hearts,
+  pid: number,
+  entries: () => Promise<number>,
+): Promise<number> {
+  await pause(warmUpMs);
+  const before = await entries();
+  const { share, rate } = await hearts.cost(pid, measuredMs);
+  console.log(
+    `${what}: ${(100 * share).toFixed(1)} % of a core, ${Math.round(rate)} ` +
+      `a second, ${hearts.refused} refused, ${await entries() - before} ` +
+      `log entries, ${rssMaxOf(pid) >> 20} MB at most`,
+  );
+  return share;
+}
+
+async function floorCost(): Promise<number> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--quiet"],
+      new URL("heartbeat_floor.ts", import.meta.url).href,
+    ],
+    stdout: "piped",
+  }).spawn();
+  const lines = process.stdout.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new TextLineStream()).getReader();
+  const { value: url } = await lines.read();
+  try {
+    await using hearts = await Hearts.start(url!, {
+      streams: services,
+      register: false,
+    });
+    return await cost(
+      "the floor",
+      hearts,
+      process.pid,
+      () => Promise.resolve(0),
+    );
+  } finally {
+    process.kill("SIGKILL");
+    await process.status;
+    await lines.cancel();
+  }
+}
+
+const floor = await floorCost();
 const dataDir = await Deno.makeTempDir();
 const server = new ServerProcess([
   ...["--listen-addr", "127.0.0.1:0", "--http-addr", "off"],
@@ -31,73 +85,38 @@ const server = new ServerProcess([
 ]);
 const url = await server.url();
 const cluster = await ClusterClient.connect(url);
+const entries = async (): Promise<number> =>
+  Number((await cluster.status()).commitIndex);
+{
+  await using hearts = await Hearts.start(url, { streams: services });
+  const what = `${services} services, a stream each`;
+  const share = await cost(what, hearts, server.pid, entries);
+  console.log(`that is ${(share / floor).toFixed(1)} times the floor`);
+}
+const hearts = await Hearts.start(url, { streams: connections });
+const each = services / connections;
+await cost(
+  `${services} services, ${each} to a stream`,
+  hearts,
+  server.pid,
+  entries,
+);
+
 const clients = await Promise.all(
   Array.from(
     { length: connections },
     async () => new RegistryClient(await Channel.connect(url)),
   ),
 );
-const entries = async (): Promise<number> =>
-  Number((await cluster.status()).commitIndex);
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A service with its stream of heartbeats. */
-interface Beating {
-  readonly beat: MessageInit<HeartbeatRequest>;
-  readonly feed: Feed<MessageInit<HeartbeatRequest>>;
-}
-
-async function enter(at: number, type: ServiceType): Promise<Beating> {
-  const client = clients[at % connections]!;
-  const serviceId = `service-${at}`;
-  const { registrationId } = await client.register({
-    identity: { serviceId, name: "enrich", serviceType: type },
-    endpoint: { host: "10.0.0.1", port: 50_051 },
-    heartbeatInterval: { seconds: BigInt(intervalMs / 1_000), nanos: 0 },
-  });
-  const feed = new Feed<MessageInit<HeartbeatRequest>>();
-  (async () => {
-    for await (const { acknowledged } of client.heartbeats(feed)) {
-      if (!acknowledged) console.log(`${serviceId} was not acknowledged`);
-    }
-  })().catch(() => {});
-  const health = { status: HealthStatus.Healthy };
-  return { beat: { serviceId, registrationId, health }, feed };
-}
-
-const entering = performance.now();
-const all: Beating[] = [];
-while (all.length < services) {
-  const ids = Array.from({ length: 500 }, (_, at) => all.length + at);
-  all.push(
-    ...await Promise.all(ids.map((at) => enter(at, ServiceType.Transform))),
-  );
-}
-const enteringMs = performance.now() - entering;
-console.log(`${services} services registered: ${Math.round(enteringMs)} ms`);
-
-// Each beats every 5 s, evenly spread.
-const tickMs = 50;
-let next = 0;
-const beating = setInterval(() => {
-  for (let n = 0; n < services * tickMs / intervalMs; n++) {
-    const { feed, beat } = all[next++ % services]!;
-    feed.push(beat);
-  }
-}, tickMs);
-await pause(intervalMs + 1_000);
-const [cpuBefore, entriesBefore] = [cpuMsOf(server.pid), await entries()];
-await pause(measuredMs);
-const share = (cpuMsOf(server.pid) - cpuBefore) / measuredMs;
-const alive = (await clients[0]!.listServices()).length;
-console.log(
-  `heartbeats of ${services} services every ${intervalMs} ms: ` +
-    `${(100 * share).toFixed(1)} % of a core, ` +
-    `${await entries() - entriesBefore} log entries, ` +
-    `${rssMaxOf(server.pid) >> 20} MB at most, ${alive} alive`,
-);
-
-const sink = await enter(services, ServiceType.Sink);
+/** A sink whose health changes. */
+const serviceId = "sink";
+const { registrationId } = await clients[0]!.register({
+  identity: { serviceId, name: serviceId, serviceType: ServiceType.Sink },
+  endpoint: { host: "10.0.0.1", port: 50_051 },
+  heartbeatInterval: { seconds: 600n, nanos: 0 },
+});
+const beats = new Feed<MessageInit<HeartbeatRequest>>();
+const answers = clients[0]!.heartbeats(beats)[Symbol.asyncIterator]();
 let heard = 0;
 let changedMs = 0;
 let allHeard = (): void => {};
@@ -122,7 +141,8 @@ for (let change = 0; change <= changes; change++) {
   changedMs = performance.now();
   if (change > 0) {
     const status = change % 2 ? HealthStatus.Degraded : HealthStatus.Healthy;
-    sink.feed.push({ ...sink.beat, health: { status } });
+    beats.push({ serviceId, registrationId, health: { status } });
+    await answers.next();
   }
   await done;
   heard = 0;
@@ -135,9 +155,9 @@ console.log(
   `a change to ${watchers} watchers, ${changes} times: ` +
     `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(0.999999)} ms`,
 );
-clearInterval(beating);
 leaving.abort();
-for (const { feed } of [...all, sink]) feed.end();
+beats.end();
+await hearts[Symbol.asyncDispose]();
 for (const client of clients) await client.close();
 await cluster.close();
 await server[Symbol.asyncDispose]();

@@ -18,7 +18,7 @@ async function renewed(
 ): Promise<LeaseRenewal> {
   let renewal: LeaseRenewal | undefined;
   let failed: unknown;
-  cluster.node(id).leases.renew(lease).then(
+  Promise.resolve(cluster.node(id).leases.renew(lease)).then(
     (done) => renewal = done,
     (error) => failed = error,
   );
@@ -215,11 +215,11 @@ Deno.test("close() refuses what waits and lets no timer stand", async () => {
   const follower = await cluster.follower();
   const { leases } = cluster.node(follower);
   const lease = leaseOf("a", await register(cluster.node(follower), "a"));
-  const waiting = leases.renew(lease);
+  const waiting = Promise.resolve(leases.renew(lease));
   const timers = cluster.time.waiting;
   const refused = rejection(waiting, Code.Unavailable);
   await leases.close();
   await refused;
   assertEquals(cluster.time.waiting, timers - 1);
-  await rejection(leases.renew(lease), Code.Unavailable);
+  await rejection(Promise.resolve(leases.renew(lease)), Code.Unavailable);
 });

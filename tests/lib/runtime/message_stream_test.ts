@@ -14,7 +14,12 @@ async function takenIn(messageBytes: number): Promise<number> {
       setImmediate(() => this.push(Buffer.alloc(messageBytes)));
     },
   });
-  const messages = readMessages(endless, ["error"], () => new Error("failed"));
+  const messages = readMessages(
+    endless,
+    ["error"],
+    () => new Error("failed"),
+    (message) => message,
+  );
   for (let asked = 0; asked < 2; asked++) {
     assertEquals((await messages.next()).value?.length, messageBytes);
   }
