@@ -46,23 +46,24 @@ export async function tlsOf(
 ): Promise<
   { readonly server?: ServerTlsOptions; readonly dial?: ClientTlsOptions }
 > {
+  const used = serverKeys.find((key) => config.text(key) !== undefined);
+  for (const needed of used === undefined ? [] : serverKeys.slice(0, 2)) {
+    if (config.text(needed) !== undefined) continue;
+    throw invalidArgument(
+      config.placeOf(needed),
+      `must be given with "${config.placeOf(used!)}"`,
+      undefined,
+    );
+  }
   const text = async (key: string): Promise<string | undefined> =>
     config.text(key) === undefined ? undefined : await read(key);
   const ca = await text("grpc.tls_ca");
   const dial = ca === undefined ? undefined : { ca };
-  const used = serverKeys.find((key) => config.text(key) !== undefined);
   if (used === undefined) return given({ dial });
   const [cert, key, clientCa] = await Promise.all(serverKeys.map(text));
-  for (const [at, found] of [cert, key].entries()) {
-    if (found !== undefined) continue;
-    throw invalidArgument(
-      config.placeOf(serverKeys[at]!),
-      `must be given with "${config.placeOf(used)}"`,
-      undefined,
-    );
-  }
   const server = { cert: cert!, key: key!, ...given({ clientCa }) };
   return given({ server, dial });
 }
 
+/** Of the first two neither goes without the other. */
 const serverKeys = ["grpc.tls_cert", "grpc.tls_key", "grpc.tls_client_ca"];

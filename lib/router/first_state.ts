@@ -6,7 +6,7 @@ import type { Member } from "../consensus/members.ts";
 import { Replicated } from "../consensus/replicated.ts";
 import { State } from "../state/state.ts";
 import type { FirstSnapshot } from "../storage/store.ts";
-import type { FirstMember } from "./router_options.ts";
+import type { FirstMember } from "./first_members.ts";
 
 /**
  * The name of a new cluster: made from its first members, so that each of them finds the same one and

@@ -2,12 +2,13 @@
  * Options of a router, resolved once. What a flag, a variable or a file may say of them is settled
  * before, by lib/config; here they are checked whatever they come from.
  */
+import { formOption, httpListenForm, listenForm } from "../address_forms.ts";
 import {
-  formOption,
-  httpListenForm,
-  listenForm,
-  routerUrl,
-} from "../address_forms.ts";
+  anyHosts,
+  type FirstMember,
+  joinUrls,
+  membersOf,
+} from "./first_members.ts";
 import { dialOf } from "../rpc/dial.ts";
 import type {
   ClientTlsOptions,
@@ -81,13 +82,6 @@ export interface RouterSettings {
   readonly drainTimeoutMs?: number;
 }
 
-/** A member of a cluster that begins. */
-export interface FirstMember {
-  readonly id: number;
-  /** Where the other nodes dial it: a URL. */
-  readonly address: string;
-}
-
 /** Options with their defaults. */
 export interface ResolvedRouterOptions {
   readonly nodeId: number;
@@ -119,9 +113,7 @@ export function resolveRouterOptions(
     nodeId,
     ...addressesOf(options, isReachable({ nodeId, members })),
     members,
-    join: (options.join ?? []).map((address) =>
-      routerUrl("join", address, schemeOf(options))
-    ),
+    join: joinUrls(options),
     dataDir: requiredString("dataDir", options.dataDir ?? "./data"),
     consensus: resolveConsensusOptions(settings.consensus),
     flow: checkedFlow(settings.flow),
@@ -152,11 +144,6 @@ function checkedGrpc(grpc: RpcServerOptions = {}): RpcServerOptions {
     routerMessageBytesMin,
   );
   return grpc;
-}
-
-/** A node with TLS is one of a cluster with TLS. */
-function schemeOf({ settings }: RouterServerOptions): "http" | "https" {
-  return settings?.grpc?.tls ? "https" : "http";
 }
 
 /** Where it listens: at each address once, or else the second to come finds its own node there. */
@@ -202,50 +189,8 @@ export function reachedAt(
 ): string {
   const colon = bound.lastIndexOf(":");
   const own = members.find(({ id }) => id === nodeId)?.address;
-  if (!own || !["0.0.0.0", "[::]"].includes(bound.slice(0, colon))) {
+  if (!own || !anyHosts.includes(bound.slice(0, colon))) {
     return bound;
   }
   return `${new URL(own).hostname}${bound.slice(colon)}`;
-}
-
-function membersOf(
-  options: RouterServerOptions,
-  nodeId: number,
-): FirstMember[] {
-  const { join = [], advertiseAddr, raftAddr } = options;
-  const peers = Object.entries(requiredObject("peers", options.peers ?? {}));
-  if (peers.length > 0 && join.length > 0) {
-    throw invalidArgument(
-      "join",
-      'must not be given with "peers": a node begins a cluster or joins one',
-      join.join(", "),
-    );
-  }
-  const members = peers.map(([id, address]) => ({
-    id: integerOption(`peers.${id}`, Number(id), 0, 1),
-    address: routerUrl(`peers.${id}`, address, schemeOf(options)),
-  })).sort((a, b) => a.id - b.id);
-  if (members.length > 0) return withThisNode(members, nodeId);
-  const own = advertiseAddr ?? (join.length > 0 ? raftAddr : undefined);
-  if (own === undefined) {
-    if (join.length === 0) return [{ id: nodeId, address: "" }];
-    throw invalidArgument(
-      "advertiseAddr",
-      "must be given by a node that joins, so that the others reach it",
-      undefined,
-    );
-  }
-  return [{
-    id: nodeId,
-    address: routerUrl("advertiseAddr", own, schemeOf(options)),
-  }];
-}
-
-function withThisNode(members: FirstMember[], nodeId: number): FirstMember[] {
-  if (members.some(({ id }) => id === nodeId)) return members;
-  throw invalidArgument(
-    "peers",
-    `must name this node too, which is ${nodeId}`,
-    members.map(({ id }) => id).join(", "),
-  );
 }

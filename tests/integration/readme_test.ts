@@ -70,6 +70,30 @@ Deno.test("the walkthrough of the README runs as it stands there", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("a project of its own has the package as the README says", async () => {
+  const manifest = JSON.parse(await blockUnder("Your first pipeline", "json"));
+  assertEquals(manifest.links, ["../conveyor"]);
+  // With these nothing is asked of a registry, which this machine may not reach.
+  const offline = ["std_cli", "std_log", "std_assert"]
+    .map((name) => `${root}lib/offline/${name}`);
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(
+    `${folder}/deno.json`,
+    JSON.stringify({ ...manifest, links: [root, ...offline] }),
+  );
+  await Deno.writeTextFile(
+    `${folder}/main.ts`,
+    await blockUnder("A client of a service in any language", "ts"),
+  );
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "main.ts"],
+    cwd: folder,
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  assertEquals(new TextDecoder().decode(stdout), "order\n");
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("the settings in the README are settings", async () => {
   const yaml = await blockUnder("Settings", "yaml");
   const values = readConfigFile(serverSettings, "conveyor.yaml", yaml);
