@@ -26,6 +26,7 @@ import {
   missingPermissions,
   type Needs,
   processPermits,
+  wouldAsk,
 } from "./permissions.ts";
 import {
   type CommandLine,
@@ -165,6 +166,7 @@ function readerOf(config: Configuration): (key: string) => Promise<string> {
 
 /** A variable of the environment; one that may not be read is not set. */
 function variable(name: string): string | undefined {
+  if (wouldAsk({ name: "env", variable: name })) return undefined;
   try {
     return Deno.env.get(name);
   } catch (error) {
@@ -175,16 +177,16 @@ function variable(name: string): string | undefined {
 
 /** The text of a file that the operator named at this place. */
 async function readText(path: string, place: string): Promise<string> {
+  if (!processPermits.query({ name: "read", path })) {
+    throw new ConveyorError(
+      Code.PermissionDenied,
+      `Cannot read ${quote(path)}, which is "${place}": not permitted; ` +
+        `add --allow-read=${path}, and then what the file asks for`,
+    );
+  }
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) {
-      throw new ConveyorError(
-        Code.PermissionDenied,
-        `Cannot read ${quote(path)}, which is "${place}": not permitted; ` +
-          `add --allow-read=${path}, and then what the file asks for`,
-      );
-    }
     throw invalidArgument(
       place,
       `must name a file that can be read (${reasonOf(error)})`,

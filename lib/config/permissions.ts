@@ -18,14 +18,23 @@ export interface Permits {
   readonly environment: (names: readonly string[]) => boolean;
 }
 
+/** Whether Deno would ask whoever sits at the terminal: of a process that serves nobody is asked. */
+export function wouldAsk(descriptor: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(descriptor).state === "prompt";
+}
+
 /** The permits of this process. */
 export const processPermits: Permits = {
   query: (descriptor) =>
     Deno.permissions.querySync(descriptor).state === "granted",
   environment: (names) => {
+    const variables = names.map((name) => name.replace("*", "X"));
+    if (variables.some((variable) => wouldAsk({ name: "env", variable }))) {
+      return false;
+    }
     try {
       // Ignored variables are not set, and it is no error to ask for them.
-      for (const name of names) Deno.env.get(name.replace("*", "X"));
+      for (const variable of variables) Deno.env.get(variable);
       return true;
     } catch {
       return false;

@@ -60,7 +60,8 @@ export async function tlsOf(
   const ca = await text("grpc.tls_ca");
   const dial = ca === undefined ? undefined : { ca };
   if (used === undefined) return given({ dial });
-  const [cert, key, clientCa] = await Promise.all(serverKeys.map(text));
+  // One after the other, so that of two that cannot be read the first is told of.
+  const [cert, key, clientCa] = await Array.fromAsync(serverKeys, text);
   const server = { cert: cert!, key: key!, ...given({ clientCa }) };
   return given({ server, dial });
 }

@@ -11,6 +11,7 @@
  * @module
  */
 import { type Command, runCommand } from "../config/command.ts";
+import { wouldAsk } from "../config/permissions.ts";
 import {
   sidecarNeeds,
   sidecarSettings,
@@ -37,12 +38,13 @@ const command: Command<SidecarOptions> = {
 
 /** An address of this machine that others may dial. */
 function firstAddress(): string | undefined {
+  // Without the permission the operator says it.
+  if (wouldAsk({ name: "sys", kind: "networkInterfaces" })) return undefined;
   try {
     return Deno.networkInterfaces().find(({ family, address }) =>
       family === "IPv4" && !address.startsWith("127.")
     )?.address;
   } catch (error) {
-    // Without the permission the operator says it.
     if (error instanceof Deno.errors.NotCapable) return undefined;
     throw error;
   }

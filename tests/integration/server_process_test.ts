@@ -237,3 +237,28 @@ Deno.test("server.ts refuses a data directory that another process has, and an a
       }", which is "--listen-addr": it is in use\n`,
     );
   }));
+
+Deno.test({
+  name: "server.ts asks nobody at a terminal for permissions, and names them",
+  // A terminal is what `script` gives.
+  ignore: !["/usr/bin/script", "/bin/script"].some(exists),
+  fn: async () => {
+    const { stdout } = await new Deno.Command("script", {
+      args: ["-qec", `${Deno.execPath()} run --quiet server.ts`, "/dev/null"],
+      cwd: new URL("../../", import.meta.url),
+      stdin: "null",
+    }).output();
+    assertMatch(
+      new TextDecoder().decode(stdout).trim(),
+      /^Cannot start: the router is not permitted .*--allow-env='CONVEYOR_\*,[^\n]*'$/,
+    );
+  },
+});
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
