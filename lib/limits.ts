@@ -21,8 +21,11 @@ export const callTimeoutMs = 30_000;
 export const streamEndTimeoutMs = 5_000;
 /** `connect` gives up after this with Unavailable. */
 export const connectTimeoutMs = 10_000;
-/** Longest time a timer of the platform can wait; a longer deadline is refused. */
-export const timeoutMsMax = 2 ** 31 - 1;
+/**
+ * Longest time a timer of the platform can wait, in whole seconds: gRPC rounds a long deadline up to
+ * these. A longer one is refused.
+ */
+export const timeoutMsMax = 2_147_483_000;
 
 /** Idle time after which a peer is pinged, so that a half-open connection is found. */
 export const keepaliveTimeMs = 30_000;

@@ -8,6 +8,7 @@
  * foreign package that is unsafe on this runtime when entered any other way.
  */
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
+import { installHttp2Deadlines } from "./http2_deadlines.ts";
 import { installHttp2SessionGuard } from "./http2_session_guard.ts";
 import { installHttp2Windows } from "./http2_windows.ts";
 import { installHttp2WriteGathering } from "./http2_write_gathering.ts";
@@ -20,6 +21,7 @@ export * as grpc from "@grpc/grpc-js";
 installHttp2SessionGuard();
 installHttp2WriteGathering();
 installHttp2Windows();
+installHttp2Deadlines();
 installMessageOrderGuard();
 // What it would print is in the errors that it gives: those are answered or logged once.
 setLogVerbosity(logVerbosity.NONE);

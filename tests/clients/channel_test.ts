@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
 import { TransformClient } from "../../clients/transform_client.ts";
 import { Code, ConveyorError } from "../../lib/errors.ts";
+import { timeoutMsMax } from "../../lib/limits.ts";
 import type { CallContext } from "../../lib/rpc/handler.ts";
 import { rejection } from "../fixtures/rejection.ts";
 import {
@@ -95,6 +96,12 @@ Deno.test("unary() rejects at its deadline, and the server learns of it", async 
     Code.DeadlineExceeded,
   );
   await left;
+});
+
+Deno.test("unary() takes the longest deadline there is", async () => {
+  await using server = await startTransform();
+  await using client = await TransformClient.connect(server.url, "t");
+  await client.getCapabilities({ timeoutMs: timeoutMsMax });
 });
 
 Deno.test("unary() rejects when its signal aborts, and the server learns of it", async () => {

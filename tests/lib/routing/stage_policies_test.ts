@@ -100,7 +100,7 @@ Deno.test("retrySettings() keeps the longest pause above the first", () => {
     "retry.max_backoff: must be at least the initial_backoff of 2000 ms, found 1000",
   ]);
   assertEquals(of(seconds(0)).slice(2), [
-    "retry.initial_backoff: must be from 1 to 2147483647 ms, found 0",
+    "retry.initial_backoff: must be from 1 to 2147483000 ms, found 0",
   ]);
 });
 
@@ -159,7 +159,7 @@ Deno.test("lookupSettings() caches only with a time and a number of entries", ()
       'lookup.key_fields[1]: must not be empty, found ""',
       'lookup.key_fields[2]: must be named once, found "a"',
       "lookup.cache_entries: must be at most 1000000, found 1000001",
-      "lookup.cache_ttl: must be from 0 to 2147483647 ms, found -1000",
+      "lookup.cache_ttl: must be from 0 to 2147483000 ms, found -1000",
       "lookup.on_miss: must be a value of its enum, 0 to 2, found 3",
     ],
   );
