@@ -280,9 +280,10 @@ export class Driver<Event> implements TransportEvents {
     const manifest = snapshot && decodeManifest(snapshot.data);
     await store.persist({ hardState, entries, snapshot: manifest });
     if (snapshot !== undefined && manifest !== undefined) {
-      const pieces = await Array.fromAsync(store.readSnapshot(manifest));
+      // Chunk by chunk as the disk gives them: heartbeats are answered in between.
+      const install = await replicated.restoring(store.readSnapshot(manifest));
       if (this.#stopped) return;
-      replicated.restore(pieces);
+      install();
       this.#applier.restored(snapshot);
       this.#membersChanged();
       onRestored(snapshot.index);

@@ -91,7 +91,8 @@ export class MetadataNode<Event> implements AsyncDisposable {
     const snapshot = store.view.snapshot();
     if (snapshot !== undefined && snapshot.index > 0) {
       const manifest = decodeManifest(snapshot.data);
-      replicated.restore(await Array.fromAsync(store.readSnapshot(manifest)));
+      const install = await replicated.restoring(store.readSnapshot(manifest));
+      install();
     }
     const events = new EventLog<Event>(store.view.initialState().applied);
     const driver: Driver<Event> = new Driver({

@@ -106,15 +106,22 @@ export class Replicated<Event> {
     })());
   }
 
-  /** Replaces the state by the one in `pieces`. A damaged one throws and changes nothing. */
-  restore(pieces: Iterable<Uint8Array>): void {
+  /**
+   * Makes a state of `pieces` as they come, and resolves with what puts it in the place of the present
+   * one. A damaged one is refused by either, and changes nothing.
+   */
+  async restoring(pieces: AsyncIterable<Uint8Array>): Promise<() => void> {
     const chunks = unframed(pieces);
-    const { atMs, members, requests } = decodeHead(chunks);
-    this.#machine.restore(chunks);
-    this.#atMs = atMs;
-    this.#members = new Members(members);
-    this.#requests = new RequestTable();
-    for (const [key, answer] of requests) this.#requests.set(key, answer);
+    const { atMs, members, requests } = await decodeHead(chunks);
+    const restoration = this.#machine.restoring();
+    for await (const chunk of chunks) restoration.push(chunk);
+    return () => {
+      restoration.finish();
+      this.#atMs = atMs;
+      this.#members = new Members(members);
+      this.#requests = new RequestTable();
+      for (const [key, answer] of requests) this.#requests.set(key, answer);
+    };
   }
 
   #applyChange(change: ConfChange): EntryApplied<Event> {

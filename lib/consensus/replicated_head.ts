@@ -41,9 +41,11 @@ export function* encodeHead(
 }
 
 /** Reads a head from the first of `chunks`; what is left of them is the machine's. */
-export function decodeHead(chunks: Iterator<Uint8Array>): ReplicatedHead {
+export async function decodeHead(
+  chunks: AsyncIterator<Uint8Array>,
+): Promise<ReplicatedHead> {
   try {
-    const reader = new WireReader(next(chunks));
+    const reader = new WireReader(await next(chunks));
     const version = reader.uint32();
     if (version !== formatVersion) throw newer(version);
     const groups = reader.uint32();
@@ -55,7 +57,7 @@ export function decodeHead(chunks: Iterator<Uint8Array>): ReplicatedHead {
     }));
     const requests: (readonly [string, Uint8Array])[] = [];
     for (let group = 0; group < groups; group++) {
-      const reader = new WireReader(next(chunks));
+      const reader = new WireReader(await next(chunks));
       while (reader.pos < reader.end) {
         requests.push([reader.bytes().toHex(), reader.bytes().slice()]);
       }
@@ -90,8 +92,8 @@ function list<T>(reader: WireReader, read: () => T): T[] {
   return items;
 }
 
-function next(chunks: Iterator<Uint8Array>): Uint8Array {
-  const { value, done } = chunks.next();
+async function next(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  const { value, done } = await chunks.next();
   if (done) throw damaged("it ends within its head");
   return value;
 }

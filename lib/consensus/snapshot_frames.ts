@@ -34,11 +34,11 @@ export function* frames(
 }
 
 /** The chunks in a stream of frames that arrives in `pieces`; DataLoss when it is cut short. */
-export function* unframed(
-  pieces: Iterable<Uint8Array>,
-): Generator<Uint8Array, void, void> {
+export async function* unframed(
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
   let rest: Uint8Array = new Uint8Array(0);
-  for (const piece of pieces) {
+  for await (const piece of pieces) {
     rest = joined(rest, piece);
     for (;;) {
       const length = lengthOf(rest);

@@ -1,3 +1,5 @@
+import type { Restoration } from "../state/types.ts";
+
 /**
  * What consensus replicates: a machine that goes from state to state by commands alone, so that
  * every node that applies the same commands holds the same state. It is told the time and given
@@ -14,11 +16,8 @@ export interface StateMachine<Event = unknown> {
    * further commands are applied, and still show this moment.
    */
   snapshot(): Iterable<Uint8Array>;
-  /**
-   * Replaces the state by the one in `chunks`. DataLoss when they are damaged, FailedPrecondition
-   * when a newer version wrote them; the state is as it was then.
-   */
-  restore(chunks: Iterable<Uint8Array>): void;
+  /** Begins to make another state of the chunks of a snapshot, beside the one that there is. */
+  restoring(): Restoration;
 }
 
 /** Where in the log a command stands. */

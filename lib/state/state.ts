@@ -29,6 +29,7 @@ import type {
   AppliedAt,
   BuiltState,
   RegisteredService,
+  Restoration,
   StateEvent,
 } from "./types.ts";
 import type { WatermarksView } from "./watermarks.ts";
@@ -193,14 +194,13 @@ export class State {
     );
   }
 
-  /**
-   * Replaces the state by that of a snapshot. DataLoss when it is damaged, FailedPrecondition when a
-   * newer version made it; the state is then as it was.
-   */
-  restore(chunks: Iterable<Uint8Array>): void {
+  /** Begins to make the state of a snapshot, to be put in the place of this one when it is whole. */
+  restoring(): Restoration {
     const builder = new StateBuilder(new Tables());
-    for (const chunk of chunks) builder.push(chunk);
-    this.#replace(builder.finish());
+    return {
+      push: (chunk) => builder.push(chunk),
+      finish: () => this.#replace(builder.finish()),
+    };
   }
 
   #replace({ tables, commands }: BuiltState): void {

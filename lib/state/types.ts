@@ -146,3 +146,15 @@ export interface Aggregate {
   /** Takes an entry that `freeze` gave. False: the entry is not of this part. */
   load(entry: SnapshotEntry): boolean;
 }
+
+/**
+ * A state that is being made: chunk by chunk, so that a large one leaves others their turn. DataLoss
+ * when what it is made of is damaged, FailedPrecondition when a newer version wrote it; nothing is
+ * changed then.
+ */
+export interface Restoration {
+  /** Takes the next chunk. */
+  push(chunk: Uint8Array): void;
+  /** Puts the state in the place of the present one: its last chunk was there. */
+  finish(): void;
+}

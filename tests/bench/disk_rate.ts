@@ -15,7 +15,7 @@ const noBytes = new Uint8Array(0);
 const machine: StateMachine = {
   apply: () => ({ answer: noBytes, events: [] }),
   snapshot: () => [],
-  restore: () => {},
+  restoring: () => ({ push: () => {}, finish: () => {} }),
 };
 
 /** Entries a second over `ms`. */

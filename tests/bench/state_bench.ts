@@ -109,18 +109,36 @@ function memoryMb(): string {
   } MB`;
 }
 
-/** Applies commands; the time that it took and the longest one, in ms. */
-function apply(state: State, commands: readonly Uint8Array[]) {
-  let longestMs = 0;
-  const start = performance.now();
-  let last = start;
-  for (const command of commands) {
-    state.apply(command, at());
-    const now = performance.now();
-    longestMs = Math.max(longestMs, now - last);
-    last = now;
+/** What pieces of work took, in ms. */
+class Pauses {
+  tookMs = 0;
+  longestMs = 0;
+  /** Of the processor: not what others on the machine have had of it meanwhile. */
+  cpuMs = 0;
+  longestCpuMs = 0;
+
+  during<T>(work: () => T): T {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    const result = work();
+    const ms = performance.now() - start;
+    const { user, system } = process.cpuUsage(cpu);
+    const cpuMs = (user + system) / 1_000;
+    this.tookMs += ms;
+    this.cpuMs += cpuMs;
+    this.longestMs = Math.max(this.longestMs, ms);
+    this.longestCpuMs = Math.max(this.longestCpuMs, cpuMs);
+    return result;
   }
-  return { tookMs: last - start, longestMs };
+
+  get longest(): string {
+    return `${this.longestMs.toFixed(1)} ms ` +
+      `(of the processor ${this.longestCpuMs.toFixed(1)})`;
+  }
+}
+
+function apply(state: State, commands: readonly Uint8Array[]): void {
+  for (const command of commands) state.apply(command, at());
 }
 
 function mixed(count: number): void {
@@ -141,25 +159,26 @@ function mixed(count: number): void {
     );
   }
   const batch = 10_000;
-  let tookMs = 0;
-  let longestMs = 0;
+  const pauses = new Pauses();
   for (let done = 0; done < count; done += batch) {
     const commands = Array.from(
       { length: batch },
       () => encodeCommand(kinds[below(100)]!()),
     );
-    const result = apply(state, commands);
-    tookMs += result.tookMs;
-    longestMs = Math.max(longestMs, result.longestMs);
+    for (const command of commands) {
+      pauses.during(() => state.apply(command, at()));
+    }
   }
   print(
-    `${count} mixed commands: ${Math.round(count / tookMs * 1000)}/s, ` +
-      `the longest ${longestMs.toFixed(1)} ms, ${memoryMb()}`,
+    `${count} mixed commands: ${
+      Math.round(count / pauses.tookMs * 1000)
+    }/s, the longest ${pauses.longest}, ${memoryMb()}`,
   );
   for (const [, name, make] of mix) {
     const commands = Array.from({ length: 5_000 }, () => encodeCommand(make()));
-    const us = apply(state, commands).tookMs / 5;
-    print(`  ${name}: ${us.toFixed(1)} us each`);
+    const all = new Pauses();
+    all.during(() => apply(state, commands));
+    print(`  ${name}: ${(all.tookMs / 5).toFixed(1)} us each`);
   }
 }
 
@@ -221,19 +240,10 @@ function bigState(): State {
 /** Draws a snapshot, a chunk a turn, with commands applied between chunks. */
 function drawn(state: State, commandsBetween: number): Uint8Array[] {
   const chunks: Uint8Array[] = [];
-  let longestMs = 0;
-  let tookMs = 0;
-  let cpuMs = 0;
+  const pauses = new Pauses();
   const iterator = state.snapshot()[Symbol.iterator]();
   for (;;) {
-    const cpu = process.cpuUsage();
-    const start = performance.now();
-    const { done, value } = iterator.next();
-    const ms = performance.now() - start;
-    const { user, system } = process.cpuUsage(cpu);
-    longestMs = Math.max(longestMs, ms);
-    tookMs += ms;
-    cpuMs += (user + system) / 1000;
+    const { done, value } = pauses.during(() => iterator.next());
     if (done) break;
     chunks.push(value);
     apply(
@@ -247,10 +257,9 @@ function drawn(state: State, commandsBetween: number): Uint8Array[] {
   const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
   print(
     `snapshot with ${commandsBetween} commands a chunk: ${
-      Math.round(tookMs)
-    } ms ` +
-      `(of the processor ${Math.round(cpuMs)}), longest pause ` +
-      `${longestMs.toFixed(1)} ms, ${chunks.length} chunks, ` +
+      Math.round(pauses.tookMs)
+    } ms (of the processor ${Math.round(pauses.cpuMs)}), longest pause ` +
+      `${pauses.longest}, ${chunks.length} chunks, ` +
       `${(bytes / 1e6).toFixed(1)} MB`,
   );
   return chunks;
@@ -291,8 +300,13 @@ if (import.meta.main) {
   drawn(state, 0);
   drawn(state, 100);
   const chunks = drawn(state, 0);
-  const start = performance.now();
-  const copy = new State();
-  copy.restore(chunks);
-  print(`restore: ${Math.round(performance.now() - start)} ms, ${memoryMb()}`);
+  const restoration = new State().restoring();
+  const pauses = new Pauses();
+  for (const chunk of chunks) pauses.during(() => restoration.push(chunk));
+  pauses.during(() => restoration.finish());
+  print(
+    `restore: ${
+      Math.round(pauses.tookMs)
+    } ms, longest pause ${pauses.longest}, ${memoryMb()}`,
+  );
 }

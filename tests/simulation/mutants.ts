@@ -286,7 +286,7 @@ const state: readonly Mutant[] = [
   mutant(
     "installs a snapshot and keeps its old state",
     "lib/consensus/driver.ts",
-    "      replicated.restore(pieces);\n",
+    "      install();\n",
     "",
   ),
 ];

@@ -6,6 +6,7 @@ import type {
   StateMachine,
 } from "../../lib/consensus/state_machine.ts";
 import type { Invariants } from "./invariants.ts";
+import type { Restoration } from "../../lib/state/types.ts";
 
 /** Every byte is a character. */
 const latin1 = new TextDecoder("latin1");
@@ -44,8 +45,14 @@ export class WatchedMachine implements StateMachine<KvChange> {
     return this.#machine.snapshot();
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
-    this.#machine.restore(chunks);
-    this.#invariants.restored(this.#node, this.#machine.digest);
+  restoring(): Restoration {
+    const restoration = this.#machine.restoring();
+    return {
+      push: (chunk) => restoration.push(chunk),
+      finish: () => {
+        restoration.finish();
+        this.#invariants.restored(this.#node, this.#machine.digest);
+      },
+    };
   }
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { encodeEnvelope } from "../../../lib/consensus/envelope.ts";
 import { encodeMembershipContext } from "../../../lib/consensus/membership_context.ts";
 import { Replicated } from "../../../lib/consensus/replicated.ts";
@@ -9,6 +9,7 @@ import type {
 import { Code, ConveyorError } from "../../../lib/errors.ts";
 import { encodeConfChange } from "../../../lib/raft/conf_change.ts";
 import type { Entry } from "../../../lib/raft/types.ts";
+import type { Restoration } from "../../../lib/state/types.ts";
 
 /** Counts its commands and remembers when each came. */
 class Counter implements StateMachine<string> {
@@ -28,9 +29,21 @@ class Counter implements StateMachine<string> {
     return [new Uint8Array([this.count])];
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
-    for (const chunk of chunks) this.count = chunk[0]!;
+  restoring(): Restoration {
+    let count = 0;
+    return {
+      push: (chunk) => count = chunk[0]!,
+      finish: () => this.count = count,
+    };
   }
+}
+
+/** Brings back the state in these pieces. */
+async function restore(
+  replicated: Replicated<string>,
+  pieces: Iterable<Uint8Array>,
+): Promise<void> {
+  (await replicated.restoring(ReadableStream.from(pieces)))();
 }
 
 function id(n: number): Uint8Array {
@@ -114,7 +127,7 @@ Deno.test("Replicated takes over the address in a membership change", () => {
   assertEquals(replicated.members.get(4)?.address, "http://d:1");
 });
 
-Deno.test("Replicated.restore() holds all that snapshot() showed, at the moment it was taken", () => {
+Deno.test("Replicated.restoring() holds all that snapshot() showed, at the moment it was taken", async () => {
   const members = [{ id: 1, address: "http://a:1", removed: false }];
   const source = new Replicated(new Counter(), members);
   source.apply(command(2, 1, 10));
@@ -122,14 +135,32 @@ Deno.test("Replicated.restore() holds all that snapshot() showed, at the moment 
   source.apply(command(3, 2, 20));
   const machine = new Counter();
   const target = new Replicated(machine);
-  target.restore(snapshot);
+  await restore(target, snapshot);
   assertEquals(target.atMs, 10);
   assertEquals(target.members.list(), members);
   assertEquals(target.answerTo(id(1).toHex()), new Uint8Array([1]));
   assertEquals(target.answerTo(id(2).toHex()), undefined);
 });
 
-Deno.test("Replicated.restore() refuses a damaged head and keeps its state", () => {
+Deno.test("Replicated.restoring() changes nothing before what it made is put in place, though commands come between", async () => {
+  const source = new Replicated(new Counter());
+  source.apply(command(2, 1, 10, 5));
+  const [piece] = [...source.snapshot()];
+  const machine = new Counter();
+  const target = new Replicated(machine);
+  const install = await target.restoring((async function* () {
+    for (const byte of piece!) {
+      yield new Uint8Array([byte]);
+      target.apply(command(2, 1, 20));
+      assertEquals(machine.count, 1);
+    }
+  })());
+  assertEquals([machine.count, target.atMs], [1, 20]);
+  install();
+  assertEquals([machine.count, target.atMs], [5, 10]);
+});
+
+Deno.test("Replicated.restoring() refuses a damaged head and keeps its state", async () => {
   const source = new Replicated(new Counter(), [
     { id: 1, address: "http://a:1", removed: false },
   ]);
@@ -139,15 +170,18 @@ Deno.test("Replicated.restore() refuses a damaged head and keeps its state", () 
   const target = new Replicated(new Counter());
   target.apply(command(2, 1, 10));
   for (const cut of [0, 3, 6, 12]) {
-    const error = assertThrows(
-      () => target.restore([bytes.subarray(0, cut)]),
+    const error = await assertRejects(
+      () => restore(target, [bytes.subarray(0, cut)]),
       ConveyorError,
     );
     assertEquals(error.code, Code.DataLoss);
   }
   const newer = bytes.slice();
   newer[4] = 9;
-  const error = assertThrows(() => target.restore([newer]), ConveyorError);
+  const error = await assertRejects(
+    () => restore(target, [newer]),
+    ConveyorError,
+  );
   assertEquals(error.code, Code.FailedPrecondition);
   assertEquals(target.answerTo(id(1).toHex()), new Uint8Array([1]));
 });

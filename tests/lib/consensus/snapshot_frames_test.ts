@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { frames, unframed } from "../../../lib/consensus/snapshot_frames.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
 import { snapshotChunkBytesMax } from "../../../lib/limits.ts";
@@ -6,6 +6,10 @@ import { seededRandom } from "../../../lib/random.ts";
 
 function bytes(...lengths: number[]): Uint8Array[] {
   return lengths.map((length, at) => new Uint8Array(length).fill(at + 1));
+}
+
+function unframedAll(pieces: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  return Array.fromAsync(unframed(ReadableStream.from(pieces)));
 }
 
 function cut(
@@ -22,34 +26,34 @@ function cut(
   return pieces;
 }
 
-Deno.test("unframed() gives back the chunks, wherever the stream was cut", () => {
+Deno.test("unframed() gives back the chunks, wherever the stream was cut", async () => {
   const chunks = bytes(3, 0, 1, 40, 7);
   for (let seed = 0; seed < 50; seed++) {
     const pieces = cut([...frames(chunks)], seededRandom(seed));
-    assertEquals([...unframed(pieces)], chunks, `SEED ${seed}`);
+    assertEquals(await unframedAll(pieces), chunks, `SEED ${seed}`);
   }
 });
 
-Deno.test("unframed() refuses a stream that ends within a frame", () => {
+Deno.test("unframed() refuses a stream that ends within a frame", async () => {
   const [frame] = [...frames(bytes(9))];
   for (let end = 1; end < frame!.length; end++) {
-    const error = assertThrows(
-      () => [...unframed([frame!.subarray(0, end)])],
+    const error = await assertRejects(
+      () => unframedAll([frame!.subarray(0, end)]),
       ConveyorError,
     );
     assertEquals(error.code, Code.DataLoss);
   }
 });
 
-Deno.test("unframed() refuses a length that no chunk has", () => {
-  const error = assertThrows(
-    () => [...unframed([new Uint8Array([255, 0, 0, 0, 1])])],
+Deno.test("unframed() refuses a length that no chunk has", async () => {
+  const error = await assertRejects(
+    () => unframedAll([new Uint8Array([255, 0, 0, 0, 1])]),
     ConveyorError,
   );
   assertEquals(error.code, Code.DataLoss);
 });
 
-Deno.test("frames() gives pieces that a store takes, whatever the chunks", () => {
+Deno.test("frames() gives pieces that a store takes, whatever the chunks", async () => {
   const chunks = bytes(snapshotChunkBytesMax, 5, 0, 2 * snapshotChunkBytesMax);
   const pieces = [...frames(chunks)];
   assertEquals(pieces.map(({ length }) => length), [
@@ -58,5 +62,5 @@ Deno.test("frames() gives pieces that a store takes, whatever the chunks", () =>
     snapshotChunkBytesMax,
     21,
   ]);
-  assertEquals([...unframed(pieces)], chunks);
+  assertEquals(await unframedAll(pieces), chunks);
 });

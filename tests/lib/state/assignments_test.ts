@@ -7,6 +7,7 @@ import {
   orders,
   sidecarNamed,
 } from "../../fixtures/machine.ts";
+import { restore } from "../../fixtures/restore.ts";
 
 const all = ["shop", "enrich", "archive"];
 
@@ -168,7 +169,7 @@ Deno.test("Assignments.untold() is the same after the state went through a snaps
     createPipeline: { pipelineId: "p2", config: orders, enabled: true },
   });
   const copy = new Machine();
-  copy.state.restore(machine.state.snapshot());
+  restore(copy.state, machine.state.snapshot());
   assertEquals(heartbeat(copy, "a"), ["assign p2"]);
   assertEquals(heartbeat(machine, "a"), ["assign p2"]);
 });

@@ -3,6 +3,7 @@ import { Code } from "../../../lib/errors.ts";
 import type { StateEvent } from "../../../lib/state/types.ts";
 import { LeaseKind } from "../../../proto/messages/state.ts";
 import { Machine, nodeNamed } from "../../fixtures/machine.ts";
+import { restore } from "../../fixtures/restore.ts";
 
 function withNodes(...ids: readonly number[]): Machine {
   const machine = new Machine();
@@ -76,7 +77,7 @@ Deno.test("Nodes.pullOwner() spreads partitions over live nodes and moves only t
 Deno.test("Nodes.pullOwner() is the same after the state went through a snapshot", () => {
   const machine = withNodes(1, 2, 3);
   const copy = new Machine();
-  copy.state.restore(machine.state.snapshot());
+  restore(copy.state, machine.state.snapshot());
   assertEquals(owners(copy), owners(machine));
   assertEquals(copy.state.nodes.generation, machine.state.nodes.generation);
 });

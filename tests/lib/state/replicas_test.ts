@@ -12,6 +12,7 @@ import { State } from "../../../lib/state/state.ts";
 import type { StateEvent } from "../../../lib/state/types.ts";
 import { bytesOf } from "../../fixtures/machine.ts";
 import { randomCommand } from "../../fixtures/random_commands.ts";
+import { restore } from "../../fixtures/restore.ts";
 
 const commands = 3_000;
 
@@ -77,7 +78,7 @@ function runReplicas(seed: number, seen: Set<string>): void {
     assert(refusal?.code !== Code.Unimplemented);
     if (random() < 0.01) {
       const next = new State();
-      next.restore(restored.snapshot());
+      restore(next, restored.snapshot());
       restored = next;
     }
     if (!drawing && random() < 0.02) {

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { State } from "../../../lib/state/state.ts";
 import { bytesOf, Machine, serviceNamed } from "../../fixtures/machine.ts";
+import { restore } from "../../fixtures/restore.ts";
 
 const restoreId = "r";
 
@@ -54,7 +55,7 @@ Deno.test("Restoring goes on in a state that was itself restored on the way", ()
   const { state, parts } = backup();
   for (let cut = 0; cut <= parts.length; cut++) {
     const machine = begun(parts.slice(0, cut));
-    machine.state.restore(machine.state.snapshot());
+    restore(machine.state, machine.state.snapshot());
     parts.slice(cut).forEach((data, at) =>
       machine.run({ restorePart: { restoreId, part: cut + at, data } })
     );
@@ -90,7 +91,7 @@ Deno.test("Restoring is given up for another one, and by cancelling it", () => {
   assertEquals(machine.refused(late).field, "restore_id");
   machine.run({ cancelRestore: { restoreId: "second" } });
   const state = new State();
-  state.restore(machine.state.snapshot());
+  restore(state, machine.state.snapshot());
   assertEquals(
     machine.refused({
       restorePart: { restoreId: "second", part: 0, data: parts[0]! },

@@ -4,6 +4,7 @@ import { decodeAnswer } from "../../../lib/state/answer.ts";
 import { snapshotChunks } from "../../../lib/state/snapshot_writer.ts";
 import { State } from "../../../lib/state/state.ts";
 import { bytesOf, Machine, serviceNamed } from "../../fixtures/machine.ts";
+import { restore } from "../../fixtures/restore.ts";
 
 function filled(): Machine {
   const machine = new Machine();
@@ -41,12 +42,12 @@ Deno.test("State.snapshot() shows the moment it was asked for, though it is draw
   assertEquals(bytesOf(later), now);
 });
 
-Deno.test("State.restore() replaces the state by the one of the snapshot", () => {
+Deno.test("State.restoring() replaces the state by the one of the snapshot", () => {
   const { state } = filled();
   const copy = filled().state;
-  copy.restore(new State().snapshot());
+  restore(copy, new State().snapshot());
   assertEquals(copy.services.size, 0);
-  copy.restore(state.snapshot());
+  restore(copy, state.snapshot());
   assertEquals(bytesOf(copy.snapshot()), bytesOf(state.snapshot()));
   assertEquals(copy.services.get("s"), state.services.get("s"));
   assertEquals(copy.pipelines.list(), state.pipelines.list());
@@ -54,16 +55,16 @@ Deno.test("State.restore() replaces the state by the one of the snapshot", () =>
   assertEquals(copy.offsets.size, 2);
 });
 
-Deno.test("State.restore() leaves the state as it was when the snapshot is refused", () => {
+Deno.test("State.restoring() leaves the state as it was when the snapshot is refused", () => {
   const { state } = filled();
   const before = bytesOf(state.snapshot());
   const chunks = [...new State().snapshot()];
   chunks[0]![9]! ^= 1;
-  const damaged = assertThrows(() => state.restore(chunks), ConveyorError);
+  const damaged = assertThrows(() => restore(state, chunks), ConveyorError);
   assertEquals(damaged.code, Code.DataLoss);
   const unknown = assertThrows(
     // Field 14 of SnapshotEntry, which this version does not know.
-    () => state.restore(snapshotChunks([[new Uint8Array([0x72, 0])]])),
+    () => restore(state, snapshotChunks([[new Uint8Array([0x72, 0])]])),
     ConveyorError,
   );
   assertEquals(unknown.code, Code.FailedPrecondition);
