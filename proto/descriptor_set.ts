@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "63ae817e4897398ee12d49f07eca3177229a00e5aeaa5e29aa7bbdf863340d49";
+  "a04b073194ce918a7244c23300cafdc95e8df8d53e1662abb110c32caf822354";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

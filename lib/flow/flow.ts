@@ -175,6 +175,14 @@ export class Flow implements AsyncDisposable {
     return reportOf(this.#pipelines.runsOf(pipelineId));
   }
 
+  /** The ids of the source stages by which a pipeline takes the records of a source. */
+  entriesOf(pipelineId: string, sourceId: string): readonly string[] {
+    const run = this.#pipelines.get(pipelineId);
+    return run?.entriesOf(sourceId).map((index) =>
+      run.pipeline.stages[index]!.id
+    ) ?? [];
+  }
+
   /** Services have come, gone, or become healthy. */
   servicesChanged(): void {
     this.#pipelines.servicesChanged();

@@ -10,6 +10,12 @@ import type { MetricSource } from "../metrics/sample.ts";
 import { flowMetrics } from "../flow/flow_metrics.ts";
 import type { UnderWay } from "./under_way.ts";
 
+/** Why sources cannot be pulled from. */
+export interface PullTroubles {
+  /** By the id of the source. */
+  troubles(): ReadonlyMap<string, Failure>;
+}
+
 /** What a failure is called; nothing where there is none. */
 export function textOf(failure: Failure | undefined): string {
   return failure === undefined ? "" : `${failure.code}: ${failure.message}`;
@@ -19,6 +25,7 @@ export function textOf(failure: Failure | undefined): string {
 export class FlowActivity implements PipelineActivity, ServiceActivity {
   readonly #flow: Flow;
   readonly #underWay: UnderWay;
+  readonly #pulls: PullTroubles;
   /** All metrics of the node. */
   readonly metricSources: readonly MetricSource[];
 
@@ -26,10 +33,12 @@ export class FlowActivity implements PipelineActivity, ServiceActivity {
   constructor(
     flow: Flow,
     underWay: UnderWay,
+    pulls: PullTroubles,
     others: readonly MetricSource[],
   ) {
     this.#flow = flow;
     this.#underWay = underWay;
+    this.#pulls = pulls;
     this.metricSources = [...others, () => flowMetrics(flow)];
   }
 
@@ -37,6 +46,7 @@ export class FlowActivity implements PipelineActivity, ServiceActivity {
     pipelineId: string,
   ): ReturnType<PipelineActivity["stageStatuses"]> {
     const { stages } = this.#flow.report(pipelineId) ?? { stages: new Map() };
+    const pulling = this.#pullTroubles(pipelineId);
     return Object.fromEntries(
       Array.from(stages as ReadonlyMap<string, StageReport>, ([id, stage]) => [
         id,
@@ -45,7 +55,7 @@ export class FlowActivity implements PipelineActivity, ServiceActivity {
           recordsBuffered: BigInt(stage.buffered),
           errors: BigInt(stage.errors),
           avgLatencyMs: stage.avgLatencyMs,
-          trouble: textOf(stage.trouble),
+          trouble: textOf(stage.trouble ?? pulling.get(id)),
         },
       ]),
     );
@@ -63,6 +73,17 @@ export class FlowActivity implements PipelineActivity, ServiceActivity {
 
   serviceDrained: ServiceActivity["serviceDrained"] = (serviceId, signal) =>
     this.#underWay.none(serviceId, signal);
+
+  /** Why nothing comes in at source stages that are fed by pulls of this node. */
+  #pullTroubles(pipelineId: string): ReadonlyMap<string, Failure> {
+    const troubles = new Map<string, Failure>();
+    for (const [sourceId, failure] of this.#pulls.troubles()) {
+      for (const stageId of this.#flow.entriesOf(pipelineId, sourceId)) {
+        troubles.set(stageId, failure);
+      }
+    }
+    return troubles;
+  }
 
   metrics(): ReadonlyMap<string, number> {
     return numbers(this.metricSources);

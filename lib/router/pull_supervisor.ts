@@ -7,6 +7,8 @@ import type { Clock } from "../clock.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { PartitionOffset } from "../delivery/ports.ts";
+import type { Failure } from "../delivery/work.ts";
+import { codeName } from "../delivery/failure.ts";
 import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
 import { commitOffsets } from "../handlers/offset_changes.ts";
 import { pullLeaveMs, pullLookMs } from "../limits.ts";
@@ -100,6 +102,17 @@ export class PullSupervisor {
     for (const pull of this.#stopping) void pull.close();
     await left;
     await this.#lease?.close();
+  }
+
+  /** Why nothing can be pulled now, by the id of the source. */
+  troubles(): ReadonlyMap<string, Failure> {
+    const troubles = new Map<string, Failure>();
+    for (const { target, trouble } of this.#pulls.values()) {
+      if (trouble === undefined) continue;
+      const { code, message } = trouble;
+      troubles.set(target.sourceId, { code: codeName(code), message });
+    }
+    return troubles;
   }
 
   *metrics(): Generator<Metric, void, void> {

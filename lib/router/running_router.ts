@@ -361,7 +361,7 @@ export class RunningRouter {
   ): FlowActivity {
     const metrics = new ProcessMetrics(systemScheduler, systemClock);
     this.#own(metrics, (metrics) => metrics.close());
-    return new FlowActivity(flow, underWay, [
+    return new FlowActivity(flow, underWay, pulls, [
       () => metrics.metrics(),
       () => pulls.metrics(),
       ofNode,

@@ -454,8 +454,8 @@ export interface StageStatus {
   /** Milliseconds that a request to the service takes on average. */
   avgLatencyMs: number;
   /**
-   * Why the stage waits: the kind of failure and what went wrong. Empty while
-   * it does not.
+   * Why the stage waits, or why nothing can be pulled for it: the kind of
+   * failure and what went wrong. Empty while all is well.
    */
   trouble: string;
 }

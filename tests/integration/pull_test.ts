@@ -325,6 +325,23 @@ async function goneAndSilent(): Promise<void> {
   assertEquals(stored, upTo(100));
 }
 
+test("the status of a source stage says why nothing can be pulled for it, as long as that is so", async () => {
+  await using setup = await RouterSetup.start();
+  const stored: number[] = [];
+  await setup.sink("store", (record) => void stored.push(numberOf(record)));
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  const trouble = async (): Promise<string> => {
+    const { status } = (await admin.getPipeline("line"))!;
+    return status.stageStatuses.numbers?.trouble ?? "";
+  };
+  await setup.registerSource("numbers", "http://127.0.0.1:1");
+  await until(async () => (await trouble()).startsWith("UNAVAILABLE: "));
+  await setup.pulled("numbers", new Numbers(10));
+  await until(() => stored.length === 10);
+  assertEquals(await trouble(), "");
+});
+
 Deno.test({
   name: "a router that stops leaves nothing that it pulled unacknowledged",
   // grpc-js leaves the backoff timer of an address that went away.
