@@ -45,7 +45,7 @@ export class RecordIds {
 
   /**
    * The usual layout in one step: the source of the record before, a small partition, a sequence
-   * number of up to 28 bits. Whether the RecordId from `start` to `end` was this; if not, nothing is
+   * number of up to 63 bits. Whether the RecordId from `start` to `end` was this; if not, nothing is
    * read. Leaves the reader where it is.
    */
   readUsual(
@@ -66,17 +66,23 @@ export class RecordIds {
     }
     if (pos >= end || buf[pos++] !== 0x18) return false;
     let low = 0;
-    let shift = 0;
-    for (; pos < end && shift < 28; shift += 7) {
-      const byte = buf[pos++]!;
-      low |= (byte & 127) << shift;
-      if (byte < 128) break;
+    let high = 0;
+    let byte = 128;
+    for (let shift = 0; byte > 127 && pos < end && shift < 63; shift += 7) {
+      byte = buf[pos++]!;
+      const bits = byte & 127;
+      if (shift < 28) low |= bits << shift;
+      else if (shift > 28) high |= bits << shift - 32;
+      else {
+        low |= bits << 28;
+        high = bits >>> 4;
+      }
     }
-    if (pos !== end || shift === 28 || buf[pos - 1]! > 127) return false;
+    if (pos !== end || byte > 127) return false;
     this.sourceIds[i] = this.#sourceId.again;
     this.partitions[i] = partition;
     this.sequenceLows[i] = low;
-    this.sequenceHighs[i] = 0;
+    this.sequenceHighs[i] = high;
     return true;
   }
 

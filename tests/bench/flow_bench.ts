@@ -5,7 +5,9 @@
  * of 256 B in batches of 1, 100 and 500. Beside it the floor: a process with the same hops that passes
  * bytes on without looking at them. Each is measured twice, in turn, so that what the machine adds shows.
  *
- * `deno run -A tests/bench/flow_bench.ts [--seconds 5] [--batches 1,100,500]`
+ * Exits with 1 when the router takes more than twice the CPU time of the floor.
+ *
+ * `deno task bench:flow [--seconds 5] [--batches 1,100,500]`
  */
 import { parseArgs } from "@std/cli";
 import type { Child } from "../fixtures/child.ts";
@@ -18,6 +20,10 @@ import {
   type Subject,
 } from "./flow/subjects.ts";
 import { cpuMsOf, rssMaxOf } from "./process_usage.ts";
+
+/** CPU of the router for one of the floor. */
+const ratioMax = 2;
+const ratioGoal = 1.25;
 
 /** One run of one subject. */
 interface Run extends SourceReport {
@@ -60,7 +66,8 @@ function row(run: Run) {
   };
 }
 
-async function compare(batch: number, ms: number): Promise<void> {
+/** Whether the bar is reached. */
+async function compare(batch: number, ms: number): Promise<boolean> {
   await using router = await startRouter();
   await using floor = await startFloor();
   await using routerSource = sourceOf(router, batch);
@@ -81,8 +88,13 @@ async function compare(batch: number, ms: number): Promise<void> {
   }
   console.log(`batches of ${batch}, ${recordBytes} B a record`);
   console.table(rows);
-  const ratio = (sums.router / sums.floor).toFixed(2);
-  console.log(`router CPU / floor CPU: ${ratio} (bar 2.0, goal 1.25)\n`);
+  const ratio = sums.router / sums.floor;
+  console.log(
+    `router CPU / floor CPU: ${
+      ratio.toFixed(2)
+    } (bar ${ratioMax}, goal ${ratioGoal})\n`,
+  );
+  return ratio <= ratioMax;
 }
 
 if (import.meta.main) {
@@ -90,7 +102,10 @@ if (import.meta.main) {
     string: ["seconds", "batches"],
     default: { seconds: "5", batches: "1,100,500" },
   });
+  let reached = true;
   for (const batch of batches.split(",")) {
-    await compare(Number(batch), Number(seconds) * 1_000);
+    const reaches = await compare(Number(batch), Number(seconds) * 1_000);
+    reached &&= reaches;
   }
+  if (!reached) Deno.exit(1);
 }

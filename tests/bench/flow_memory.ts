@@ -4,7 +4,7 @@
  * stopped answering. Every part is a process of its own. Exits with 1 when it is over 10 % higher in the
  * second half of either phase than in the first.
  *
- * `deno run -A tests/bench/flow_memory.ts [--records 20000000] [--stall 30]`
+ * `deno task bench:memory [--records 20000000] [--stall 30]`
  */
 import { parseArgs } from "@std/cli";
 import type { SourceReport } from "./flow/source_peer.ts";

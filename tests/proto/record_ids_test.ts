@@ -38,6 +38,28 @@ Deno.test("RecordIds reads sequence numbers exactly over uint64", () => {
   assertEquals(values.map((_, i) => ids.sequence(i)), values);
 });
 
+Deno.test("RecordIds reads sequence numbers of every length behind a source that comes again", () => {
+  const values = Array.from({ length: 64 }, (_, bit) => 2n ** BigInt(bit))
+    .flatMap((power) => [power, 2n * power - 1n]);
+  const ids = new RecordIds();
+  read(
+    ids,
+    () => ids.add(0),
+    ...values.map((value, i) =>
+      new WireWriter().uint32(0x0a).string("orders")
+        .uint32(0x10).uint32(i).uint32(0x18).uint64(value)
+    ),
+  );
+  assertEquals(
+    values.map((_, i) => [
+      ids.sourceIds[i],
+      ids.partitions[i],
+      ids.sequence(i),
+    ]),
+    values.map((value, i) => ["orders", i, value]),
+  );
+});
+
 Deno.test("RecordIds merges an id that comes twice", () => {
   const ids = new RecordIds();
   const i = ids.add(0);
