@@ -17,7 +17,7 @@ export enum Rejection {
   NoRoom = 4,
   /** The router is about to stop. */
   Draining = 5,
-  /** Its pipeline was removed before the record was settled. */
+  /** Its pipeline was removed, or updated so that it takes no more of the source, before the record was settled. */
   PipelineRemoved = 6,
   /** More partitions are active than are kept. */
   TooManyPartitions = 7,
@@ -38,7 +38,7 @@ const sentences: Readonly<Record<Rejection, string>> = {
     "the router holds as many records of the source as it may: wait for acks and send it again",
   [Rejection.Draining]: "the router is stopping: send it again to another node",
   [Rejection.PipelineRemoved]:
-    "its pipeline was removed before the record was settled: send it again if it is still wanted",
+    "its pipeline was removed, or takes its source no more, before the record was settled: send it again if it is still wanted",
   [Rejection.TooManyPartitions]:
     "the router knows as many active partitions as it may: send it again later",
   [Rejection.TooLarge]:

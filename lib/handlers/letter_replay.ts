@@ -160,7 +160,10 @@ function resultOf(deadLetterId: string, outcome: ReplayOutcome): Result {
       return { deadLetterId, status, errorCode, errorMessage };
     }
     case "given_up":
-      return refused(deadLetterId, "its pipeline was removed meanwhile");
+      return refused(
+        deadLetterId,
+        "its pipeline was removed or updated meanwhile",
+      );
     default:
       return outcome satisfies never;
   }

@@ -13,6 +13,7 @@ import {
 } from "../../../lib/handlers/data_plane_messages.ts";
 import { placedPipeline } from "../../../lib/routing/placed_pipeline.ts";
 import {
+  failsWith,
   FlowWorld,
   orders,
   passesOn,
@@ -183,6 +184,34 @@ Deno.test("records that the other flow gives back are handed over again", () => 
   assert(pods.run(() => source.told.length === 10));
   assert(source.told.every(({ outcome }) => outcome === "Accepted"));
   assertEquals(pods.handovers, 2);
+  pods.close();
+});
+
+Deno.test("records that wait in the other flow for a dead sink begin anew in both when the sink is updated away", () => {
+  const pods = new Pods("split");
+  const { here, there } = pods;
+  there.flow.setPipeline(pipeline);
+  there.serve("split", passesOn);
+  there.serve("archive", failsWith(Code.Unavailable));
+  const source = here.source();
+  source.push(orders(1, 20));
+  assert(pods.run(() => there.callsOf("archive").length > 3));
+  const next = validPipeline({
+    stages: [
+      stage("orders", "source"),
+      stage("split", "transform"),
+      stage("vault", "sink"),
+    ],
+    edges: [edge("orders", "split"), edge("split", "vault")],
+  });
+  there.serve("vault", writesAll);
+  there.flow.setPipeline(next);
+  here.flow.setPipeline(placedPipeline(next, (id) => id === "split"));
+  source.push(orders(21, 30));
+  assert(pods.run(() => source.told.length === 30));
+  assert(source.told.every(({ outcome }) => outcome === "Accepted"));
+  const written = there.sequencesOf("vault").flat();
+  assertEquals(written, Array.from({ length: 30 }, (_, at) => at + 1));
   pods.close();
 });
 
