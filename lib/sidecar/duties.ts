@@ -107,11 +107,7 @@ export class Duties {
       before?.version !== version ||
       before.elsewhere.symmetricDifference(elsewhere).size > 0
     ) {
-      // What waits here for a service that is now in another pod would wait for ever.
-      if (before && !elsewhere.isSubsetOf(before.elsewhere)) {
-        void flow.removePipeline(pipelineId);
-        flow.giveUpPipeline(pipelineId);
-      }
+      // What waits here for a service that is now in another pod begins anew, and follows it.
       flow.setPipeline(
         placedPipeline(compiled, (stageId) => elsewhere.has(stageId)),
       );
