@@ -139,7 +139,7 @@ export class RegistryHandler implements RegistryHandlers {
   heartbeat(
     requests: AsyncIterable<HeartbeatRequest>,
     { signal }: CallContext,
-  ): AsyncGenerator<MessageInit<HeartbeatResponse>, void, void> {
+  ): AsyncIterable<MessageInit<HeartbeatResponse>> {
     return this.#heartbeats.answer(requests, signal);
   }
 

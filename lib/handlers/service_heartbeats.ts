@@ -43,7 +43,7 @@ export class ServiceHeartbeats {
   answer(
     requests: AsyncIterable<HeartbeatRequest>,
     signal: AbortSignal,
-  ): AsyncGenerator<Heard, void, void> {
+  ): AsyncIterable<Heard> {
     const told = { draining: new Set<string>(), groups: new GroupCommands() };
     return overlapped(requests, heartbeatsAtOnceMax, (request) => {
       const { serviceId: id, registrationId } = request;

@@ -6,7 +6,11 @@
 import { Code, ConveyorError } from "../errors.ts";
 import { log } from "../log.ts";
 import type { grpc } from "../runtime/grpc.ts";
-import { MessageWriter, readMessages } from "../runtime/message_stream.ts";
+import {
+  type MessageReader,
+  MessageWriter,
+  readMessages,
+} from "../runtime/message_stream.ts";
 import { metadataFromGrpc, statusFromError } from "../runtime/status.ts";
 import type { Method } from "../../proto/service.ts";
 import { WireError } from "../../proto/wire.ts";
@@ -72,9 +76,9 @@ function handleStream(
         "cancelled",
       ]);
       for await (const answer of answersOf(method, handler, call, context)) {
-        if (!await writer.write(encodeAnswer(method, answer))) {
-          break;
-        }
+        const written = writer.write(encodeAnswer(method, answer));
+        // Waited for only where the peer is behind.
+        if (!(written instanceof Promise ? await written : written)) break;
       }
       writer.end();
     } catch (error) {
@@ -111,7 +115,7 @@ function answersOf(
 async function* answersToOne(
   method: Method,
   handler: AnyHandler,
-  requests: AsyncGenerator<unknown, void, void>,
+  requests: MessageReader<unknown>,
   context: ServerCallContext,
 ): AsyncGenerator<unknown, void, void> {
   if (method.kind === "client_stream") {

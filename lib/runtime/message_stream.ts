@@ -26,52 +26,110 @@ export interface MessageStream {
 export type StreamFailure = (reason: unknown) => Error;
 
 /**
- * Yields the messages of `stream` in order, each as `read` makes of it. Messages that came before a
- * failure are yielded before it is thrown. Leaving the loop early does not end the other direction.
+ * The messages of `stream` in order, each as `read` makes of it. Messages that came before a failure are
+ * given before it is thrown. Leaving early does not end the other direction.
  */
-export async function* readMessages<T>(
+export function readMessages<T>(
   stream: MessageStream,
   failureEvents: readonly string[],
   failure: StreamFailure,
   read: (message: Uint8Array) => T,
-): AsyncGenerator<T, void, void> {
-  // Whoever begins to read may do so when the event that says so is long over.
-  if (stream.cancelled) throw failure("cancelled");
-  let wake: (() => void) | undefined;
-  let ended = false;
-  let failed: { readonly reason: unknown } | undefined;
-  const onReadable = (): void => wake?.();
-  const onEnd = (): void => {
-    ended = true;
-    wake?.();
+): MessageReader<T> {
+  return new MessageReader(stream, failureEvents, failure, read);
+}
+
+const over = { done: true, value: undefined } as const;
+
+/** Messages that are waited for, or polled: by one reader, in one way. */
+export class MessageReader<T> implements AsyncIterableIterator<T, void, void> {
+  readonly #stream: MessageStream;
+  readonly #failureEvents: readonly string[];
+  readonly #failure: StreamFailure;
+  readonly #read: (message: Uint8Array) => T;
+  #state: "new" | "reading" | "over" = "new";
+  #ended = false;
+  #failed: { readonly reason: unknown } | undefined;
+  #wake = (): void => {};
+  readonly #onReadable = (): void => this.#wake();
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#wake();
   };
-  const onFailure = (reason: unknown): void => {
-    failed ??= { reason };
-    wake?.();
+  readonly #onFailure = (reason: unknown): void => {
+    this.#failed ??= { reason };
+    this.#wake();
   };
-  stream.on("readable", onReadable);
-  stream.on("end", onEnd);
-  for (const event of failureEvents) stream.on(event, onFailure);
-  readAhead(stream, streamUnreadBytesMax);
-  try {
-    while (true) {
-      const message = stream.read();
-      if (message !== null) {
-        readAhead(stream, message.length);
-        yield read(message);
-      } else if (failed) {
-        throw failure(failed.reason);
-      } else if (ended) {
-        return;
-      } else {
-        await new Promise<void>((resolve) => wake = resolve);
-        wake = undefined;
+
+  constructor(
+    stream: MessageStream,
+    failureEvents: readonly string[],
+    failure: StreamFailure,
+    read: (message: Uint8Array) => T,
+  ) {
+    this.#stream = stream;
+    this.#failureEvents = failureEvents;
+    this.#failure = failure;
+    this.#read = read;
+  }
+
+  /** The next message or the end; undefined: not there yet. Throws the failure that the stream ends with. */
+  poll(): IteratorResult<T, void> | undefined {
+    if (this.#state === "over") return over;
+    if (this.#state === "new") this.#attach();
+    const message = this.#stream.read();
+    if (message !== null) {
+      readAhead(this.#stream, message.length);
+      return { done: false, value: this.#read(message) };
+    }
+    if (!this.#failed && !this.#ended) return undefined;
+    this.leave();
+    if (this.#failed) throw this.#failure(this.#failed.reason);
+    return over;
+  }
+
+  /** `wake` is called when `poll` may give something, in place of what was left before. */
+  onReady(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  async next(): Promise<IteratorResult<T, void>> {
+    for (;;) {
+      const found = this.poll();
+      if (found) return found;
+      await new Promise<void>((resolve) => this.onReady(resolve));
+    }
+  }
+
+  return(): Promise<IteratorResult<T, void>> {
+    this.leave();
+    return Promise.resolve(over);
+  }
+
+  /** Reads no more. */
+  leave(): void {
+    if (this.#state === "reading") {
+      this.#stream.off("readable", this.#onReadable);
+      this.#stream.off("end", this.#onEnd);
+      for (const event of this.#failureEvents) {
+        this.#stream.off(event, this.#onFailure);
       }
     }
-  } finally {
-    stream.off("readable", onReadable);
-    stream.off("end", onEnd);
-    for (const event of failureEvents) stream.off(event, onFailure);
+    this.#state = "over";
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #attach(): void {
+    this.#state = "reading";
+    const stream = this.#stream;
+    // Whoever begins to read may do so when the event that says so is long over.
+    if (stream.cancelled) this.#failed = { reason: "cancelled" };
+    stream.on("readable", this.#onReadable);
+    stream.on("end", this.#onEnd);
+    for (const event of this.#failureEvents) stream.on(event, this.#onFailure);
+    readAhead(stream, streamUnreadBytesMax);
   }
 }
 
@@ -105,8 +163,8 @@ export class MessageWriter {
     }
   }
 
-  /** Resolves once the next message may be written: false when the stream is over. */
-  async write(message: Uint8Array): Promise<boolean> {
+  /** Whether the next message may be written, once it may: false when the stream is over. */
+  write(message: Uint8Array): boolean | Promise<boolean> {
     if (this.#over) return false;
     const size = message.length;
     this.#unsentBytes += size;
@@ -114,6 +172,13 @@ export class MessageWriter {
       this.#unsentBytes -= size;
       if (this.#unsentBytes <= streamUnsentBytesMax) this.#wake?.();
     });
+    return this.#unsentBytes > streamUnsentBytesMax
+      ? this.#sent()
+      : !this.#over;
+  }
+
+  /** Resolves when the peer has taken enough, or the stream is over. */
+  async #sent(): Promise<boolean> {
     while (this.#unsentBytes > streamUnsentBytesMax && !this.#over) {
       await new Promise<void>((resolve) => this.#wake = resolve);
       this.#wake = undefined;

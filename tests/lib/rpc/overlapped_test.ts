@@ -98,9 +98,10 @@ Deno.test("overlapped() takes no more items than there is room for", async () =>
   assertEquals(items.taken, 3, "nobody has asked for the second answer");
   works.end(3);
   assertEquals((await answers.next()).value, "done 2");
-  await answers.return();
+  await answers.return?.();
   await settled();
-  assertEquals(works.begun, [1, 2, 3, 4]);
+  // The fourth was on its way when the reader left.
+  assertEquals(works.begun, [1, 2, 3]);
   assertEquals(items.returned, true);
 });
 
@@ -167,8 +168,20 @@ Deno.test("overlapped() takes nothing more once its reader has left", async () =
   await settled();
   works.end(1);
   await first;
-  await answers.return();
+  await answers.return?.();
   items.push(2, 3);
   await settled();
   assertEquals(works.begun, [1]);
+});
+
+Deno.test("overlapped() fails with an answer that fails, and takes nothing more", async () => {
+  const items = new Items().push(1, 2);
+  const answers = overlapped(
+    items,
+    2,
+    () => () => Promise.reject(new Error("no room")),
+  );
+  await assertRejects(() => answers.next(), Error, "no room");
+  assertEquals(items.returned, true);
+  assertEquals((await answers.next()).done, true);
 });

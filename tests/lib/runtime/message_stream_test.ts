@@ -1,4 +1,4 @@
-import { assertEquals, assertLessOrEqual } from "@std/assert";
+import { assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
@@ -36,4 +36,41 @@ Deno.test("readMessages() takes in no more than one large message before it is a
 
 Deno.test("readMessages() takes small messages in before they are asked for", async () => {
   assertEquals(await takenIn(10), 2 + 16);
+});
+
+Deno.test("readMessages() gives what came before a failure, whether it is waited for or polled", async () => {
+  for (const polls of [false, true]) {
+    const stream = new Duplex({ objectMode: true, read() {} });
+    const messages = readMessages(
+      stream,
+      ["torn"],
+      (reason) => new Error(`${reason}`),
+      (message) => message.length,
+    );
+    if (polls) assertEquals(messages.poll(), undefined);
+    const ready = new Promise<void>((resolve) => messages.onReady(resolve));
+    stream.push(Buffer.alloc(3));
+    if (polls) await ready;
+    else assertEquals(await messages.next(), { done: false, value: 3 });
+    stream.emit("torn", "the peer left");
+    if (polls) assertEquals(messages.poll(), { done: false, value: 3 });
+    await assertRejects(() => messages.next(), Error, "the peer left");
+    assertEquals((await messages.next()).done, true);
+    assertEquals(stream.listenerCount("torn"), 0);
+    stream.destroy();
+  }
+});
+
+Deno.test("readMessages() of a call that was given up before it is read from fails", async () => {
+  const stream = Object.assign(new Duplex({ objectMode: true, read() {} }), {
+    cancelled: true,
+  });
+  const messages = readMessages(
+    stream,
+    [],
+    (reason) => new Error(`${reason}`),
+    (message) => message,
+  );
+  await assertRejects(() => messages.next(), Error, "cancelled");
+  stream.destroy();
 });
