@@ -4,6 +4,15 @@
  * Method: the real process with a real environment.
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { SourceClient } from "@conveyor/grpc";
+import { serveSink } from "@conveyor/grpc/connector";
+import { freePorts } from "../fixtures/free_ports.ts";
+import {
+  line,
+  numberOf,
+  numbers,
+  RouterSetup,
+} from "../fixtures/router_setup.ts";
 import { runServer, ServerProcess } from "../fixtures/server_process.ts";
 
 const script = "lib/sidecar/main.ts";
@@ -98,4 +107,50 @@ Deno.test("a sidecar whose cluster is away says whom it waits for, and ends when
   await sidecar.line("drains");
   assertEquals(await sidecar.ended(), 0);
   await assertRejects(() => sidecar.line("is ready"));
+});
+
+Deno.test("a sidecar runs with exactly the permissions that it asks for", async () => {
+  await using setup = await RouterSetup.start();
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  const stored: number[] = [];
+  await using store = await serveSink(
+    (record) => void stored.push(numberOf(record)),
+    { address: "127.0.0.1:0", signals: false },
+  );
+  const [port] = freePorts(1);
+  const env = {
+    ...pod,
+    CONVEYOR_LISTEN_HOST: "127.0.0.1",
+    GRPC_PORT: `${port}`,
+    CLUSTER_ENDPOINT: setup.url,
+    LOCAL_SERVICES: `numbers=source,store=sink@${store.address}`,
+  };
+  // Without the environment it would not know what to ask for.
+  const names = Object.keys(env).join();
+  const told = await runServer([], {
+    script,
+    env,
+    deno: ["--no-prompt", `--allow-env=${names}`],
+  });
+  assertEquals(told.code, 77, told.stderr);
+  const flags = told.stderr.match(/--allow-\S+/g)!
+    .map((flag) => flag.replaceAll("'", ""));
+  assertEquals(
+    flags.map((flag) => flag.slice(0, flag.indexOf("="))),
+    ["--allow-net", "--allow-env"],
+  );
+  await using sidecar = new ServerProcess([], {
+    script,
+    env,
+    deno: ["--no-prompt", ...flags],
+  });
+  await using source = await SourceClient.connectToSidecar(
+    await sidecar.url(),
+    "numbers",
+  );
+  await source.push(numbers(100));
+  assertEquals(stored.length, 100);
+  sidecar.signal("SIGTERM");
+  assertEquals(await sidecar.ended(), 0);
 });
