@@ -12,7 +12,8 @@ import { codeName } from "../delivery/failure.ts";
 import { type FlowOptions, resolveFlowOptions } from "../flow/flow_options.ts";
 import { commitOffsets } from "../handlers/offset_changes.ts";
 import { pullLeaveMs, pullLookMs } from "../limits.ts";
-import { type Metric, single } from "../metrics/sample.ts";
+import type { Metric } from "../metrics/sample.ts";
+import { pullMetrics } from "../pull/pull_metrics.ts";
 import { ownedShares, type PullShare, shareOf } from "../state/pull_shares.ts";
 import { urlOf } from "../services/channel_pool.ts";
 import { replicatedProgress } from "./replicated_progress.ts";
@@ -115,20 +116,8 @@ export class PullSupervisor {
     return troubles;
   }
 
-  *metrics(): Generator<Metric, void, void> {
-    const pulls = [...this.#pulls.values()];
-    yield single(
-      "conveyor_pulls",
-      "gauge",
-      "Sources, or partitions of sources, that this node pulls from.",
-      pulls.length,
-    );
-    yield single(
-      "conveyor_pulls_failing",
-      "gauge",
-      "Of these, those that nothing can be pulled from now.",
-      pulls.filter(({ trouble }) => trouble !== undefined).length,
-    );
+  metrics(): Iterable<Metric> {
+    return pullMetrics([...this.#pulls.values()]);
   }
 
   #look(): void {

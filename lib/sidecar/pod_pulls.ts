@@ -3,6 +3,8 @@
  * runs here takes their records. Other pods have sources of their own: nobody else pulls from these.
  */
 import { ServiceType } from "../../proto/messages/sidecar.ts";
+import type { Metric } from "../metrics/sample.ts";
+import { pullMetrics } from "../pull/pull_metrics.ts";
 import { type PullPorts, SourcePull } from "../pull/source_pull.ts";
 import type { KnownService } from "./known_service.ts";
 
@@ -53,6 +55,10 @@ export class PodPulls {
       };
       this.#pulls.set(key, new SourcePull(target, this.#parts));
     }
+  }
+
+  metrics(): Iterable<Metric> {
+    return pullMetrics([...this.#pulls.values()]);
   }
 
   /** Reads no more; resolves when all that was read is settled and acknowledged. */

@@ -223,6 +223,7 @@ export class RunningSidecar {
       metrics: [
         () => this.#metrics.metrics(),
         () => flowMetrics(this.#flow),
+        () => this.#pulls.metrics(),
         () => serviceMetrics(this.#services, this.#table),
       ],
       unready: () => this.#unready,
