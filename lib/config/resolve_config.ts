@@ -95,7 +95,9 @@ export function readConfigFile(
   const sections = new Set(settings.map(({ key }) => key.split(".")[0]!));
   const values = new Map<string, PlacedValue>();
   for (const [section, entries] of Object.entries(object(file, "", root))) {
-    if (!sections.has(section)) throw unknownKey(file, section, sections);
+    if (!sections.has(section)) {
+      throw unknownKey(file, section, sections, settings);
+    }
     for (
       const [name, found] of Object.entries(
         object(file, section, entries ?? {}),
@@ -104,7 +106,7 @@ export function readConfigFile(
       const key = `${section}.${name}`;
       const setting = settings.find((setting) => setting.key === key);
       if (!setting) {
-        throw unknownKey(file, key, settings.map(({ key }) => key));
+        throw unknownKey(file, key, settings.map(({ key }) => key), settings);
       }
       values.set(key, placed(setting, found, `${file}: ${key}`));
     }
@@ -161,12 +163,20 @@ function unknownFlag(arg: string, known: readonly string[]): ConveyorError {
   return refuse(given, `there is no such flag${hint(name, known, "--")}`);
 }
 
+/** The name may be right, and stand in the wrong section or in none. */
 function unknownKey(
   file: string,
   key: string,
   known: Iterable<string>,
+  settings: readonly Setting[],
 ): ConveyorError {
-  return refuse(`${file}: ${key}`, `there is no such key${hint(key, known)}`);
+  const name = key.slice(key.indexOf(".") + 1);
+  const elsewhere = settings.find((each) => each.key.endsWith(`.${name}`));
+  const near = hint(elsewhere?.key ?? key, [
+    ...elsewhere ? [elsewhere.key] : [],
+    ...known,
+  ]);
+  return refuse(`${file}: ${key}`, `there is no such key${near}`);
 }
 
 function hint(name: string, known: Iterable<string>, prefix = ""): string {

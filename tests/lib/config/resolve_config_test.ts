@@ -174,6 +174,13 @@ Deno.test("readConfigFile() refuses unknown keys and what is no mapping", () => 
     refusal(() => readConfigFile(settings, "c.yaml", "grpc: {listen_adr: x}")),
     'Cannot accept "c.yaml: grpc.listen_adr": there is no such key; did you mean "grpc.listen_addr"?',
   );
+  for (const text of ["listen_addr: x", "cluster: {listen_addr: x}"]) {
+    assert(
+      refusal(() => readConfigFile(settings, "c.yaml", text)).endsWith(
+        'there is no such key; did you mean "grpc.listen_addr"?',
+      ),
+    );
+  }
   assertEquals(
     refusal(() => readConfigFile(settings, "c.yaml", "- a\n- b")),
     'Cannot accept "c.yaml": it must be a mapping of names',
