@@ -55,12 +55,16 @@ export class RouterChannel implements Transport {
     this.#options = options;
   }
 
-  /** Over `routers`, none of which need be there yet: calls are Unavailable until one is. */
+  /**
+   * Over `routers`, none of which need be there yet: calls are Unavailable until one is. `name` is what
+   * errors call them.
+   */
   static open(
     routers: string | readonly string[],
     options: ConnectOptions = {},
+    name = "routers",
   ): RouterChannel {
-    return new RouterChannel(checkedRouters(routers), options);
+    return new RouterChannel(checkedRouters(name, routers), options);
   }
 
   /**
@@ -70,8 +74,9 @@ export class RouterChannel implements Transport {
   static async connect(
     routers: string | readonly string[],
     options: ConnectOptions = {},
+    name = "routers",
   ): Promise<RouterChannel> {
-    const channel = RouterChannel.open(routers, options);
+    const channel = RouterChannel.open(routers, options, name);
     const urls = channel.#routers;
     const over = new AbortController();
     const signal = AbortSignal.any([
@@ -88,7 +93,7 @@ export class RouterChannel implements Transport {
       channel.#channels.set(url, Promise.resolve(first));
       return channel;
     } catch (error) {
-      throw nobody((error as AggregateError).errors);
+      throw nobody(name, (error as AggregateError).errors);
     } finally {
       over.abort();
       for (const result of await Promise.allSettled(dialled)) {
@@ -222,12 +227,13 @@ export class RouterChannel implements Transport {
 }
 
 function checkedRouters(
+  name: string,
   routers: string | readonly string[],
 ): readonly string[] {
   const urls = typeof routers === "string" ? [routers] : routers;
   if (!Array.isArray(urls) || urls.length === 0 || urls.length > routersMax) {
     throw invalidArgument(
-      "routers",
+      name,
       `must be an address, or 1 to ${routersMax} of them`,
       routers,
     );
@@ -241,13 +247,13 @@ function newRequestId(): Uint8Array {
 }
 
 /** The reasons as one; what is wrong with an address or an option is wrong whoever answers. */
-function nobody(reasons: readonly unknown[]): ConveyorError {
+function nobody(name: string, reasons: readonly unknown[]): ConveyorError {
   const known = reasons.map(asConveyorError);
   const fault = known.find(({ code }) => code !== Code.Unavailable);
   if (fault || known.length === 1) return fault ?? known[0]!;
   return new ConveyorError(
     Code.Unavailable,
-    `Cannot connect to any of ${known.length} routers: ${
+    `Cannot connect to any of ${known.length} ${name}: ${
       known.map(({ message }) => message).join("; ")
     }`,
     { cause: known[0] },

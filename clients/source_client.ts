@@ -157,7 +157,11 @@ export class SourceClient implements AsyncDisposable {
   ): Promise<SourceClient> {
     requiredString("sourceId", sourceId);
     const { pipelineId = "", ...connect } = requiredObject("options", options);
-    const transport = await RouterChannel.connect(sidecars, connect);
+    const transport = await RouterChannel.connect(
+      sidecars,
+      connect,
+      "sidecars",
+    );
     return new SourceClient(transport, sourceId, { pipelineId });
   }
 

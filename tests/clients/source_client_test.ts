@@ -324,3 +324,11 @@ Deno.test("push() to a sidecar waits as it is told to, and for credit", async ()
   await source.push(records(5));
   assertEquals(sizes, [2, 2, 1]);
 });
+
+Deno.test("connectToSidecar() names what is wrong with its addresses", async () => {
+  const { details } = await assertRejects(
+    () => SourceClient.connectToSidecar([], "orders"),
+    ConveyorError,
+  );
+  assertEquals(details[0]?.field, "sidecars");
+});
