@@ -27,16 +27,16 @@ export const listenForm: TextForm = {
   fits: (text) => unix.test(text) || isTcp(text, 0),
 };
 
-/** Where an HTTP server listens; port 0 takes a free one. */
-export const httpListenForm: TextForm = {
+/** Where a server listens that is dialled by host and port; port 0 takes a free one. */
+export const tcpListenForm: TextForm = {
   rule: 'must be "host:port" or "[ipv6]:port"',
   fits: (text) => isTcp(text, 0),
 };
 
 /** The same, or the word that means nowhere. */
 export const httpOrOff: TextForm = {
-  rule: `${httpListenForm.rule}, or off`,
-  fits: (text) => text === "off" || httpListenForm.fits(text),
+  rule: `${tcpListenForm.rule}, or off`,
+  fits: (text) => text === "off" || tcpListenForm.fits(text),
 };
 
 /** Where a router is dialled. */

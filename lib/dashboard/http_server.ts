@@ -2,7 +2,7 @@
  * The router's plain HTTP side: metrics for Prometheus, and what an orchestrator asks. It serves
  * readers only; nothing can be changed through it.
  */
-import { formOption, httpListenForm } from "../address_forms.ts";
+import { formOption, tcpListenForm } from "../address_forms.ts";
 import { bindError } from "../bind_error.ts";
 import { exposition, expositionType } from "../metrics/exposition.ts";
 import type { MetricSource } from "../metrics/sample.ts";
@@ -34,7 +34,7 @@ export class HttpServer implements AsyncDisposable {
     content: HttpContent,
     option = "address",
   ): Promise<HttpServer> {
-    formOption(option, address, httpListenForm);
+    formOption(option, address, tcpListenForm);
     const colon = address.lastIndexOf(":");
     const hostname = address.slice(0, colon).replace(/^\[(.+)\]$/, "$1");
     const bound = Promise.withResolvers<Deno.NetAddr>();

@@ -2,7 +2,7 @@
  * Options of a router, resolved once. What a flag, a variable or a file may say of them is settled
  * before, by lib/config; here they are checked whatever they come from.
  */
-import { formOption, httpListenForm, listenForm } from "../address_forms.ts";
+import { formOption, listenForm, tcpListenForm } from "../address_forms.ts";
 import {
   anyHosts,
   type FirstMember,
@@ -157,7 +157,7 @@ function addressesOf(
 ): Pick<ResolvedRouterOptions, "grpcAddr" | "raftAddr" | "httpAddr"> {
   formOption("grpcAddr", grpcAddr, listenForm);
   formOption("raftAddr", raftAddr, listenForm);
-  if (httpAddr !== "") formOption("httpAddr", httpAddr, httpListenForm);
+  if (httpAddr !== "") formOption("httpAddr", httpAddr, tcpListenForm);
   const listened = new Map<string, string>();
   for (
     const [name, address] of Object.entries({

@@ -162,7 +162,7 @@ export class RunningSidecar {
       routers: routers.join(),
     });
     await this.#coordination.start();
-    this.#unready = undefined;
+    if (!this.#looking.signal.aborted) this.#unready = undefined;
     return {
       grpc: this.#address,
       ...this.#http ? { http: this.#http.address } : {},

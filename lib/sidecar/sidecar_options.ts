@@ -2,7 +2,7 @@
  * Options of a sidecar, resolved once. What a flag or a variable may say of them is settled before, by
  * lib/config; here they are checked whatever they come from.
  */
-import { formOption, httpListenForm, listenForm } from "../address_forms.ts";
+import { formOption, tcpListenForm } from "../address_forms.ts";
 import { parseAddress } from "../../clients/address.ts";
 import type {
   ClientTlsOptions,
@@ -133,7 +133,7 @@ export function resolveSidecarOptions(
   const grpcAddr = formOption(
     "grpcAddr",
     options.grpcAddr ?? anyHost,
-    listenForm,
+    tcpListenForm,
   );
   const { routers, services = [] } = options;
   const list = typeof routers === "string" ? [routers] : [...routers ?? []];
@@ -180,7 +180,7 @@ function flowOf(flow: FlowOptions = {}): FlowOptions {
 function httpAddrOf(httpAddr = ""): string {
   return httpAddr === ""
     ? httpAddr
-    : formOption("httpAddr", httpAddr, httpListenForm);
+    : formOption("httpAddr", httpAddr, tcpListenForm);
 }
 
 function grpcOf(grpc: RpcServerOptions = {}): RpcServerOptions {

@@ -2,10 +2,10 @@ import { assertEquals, assertThrows } from "@std/assert";
 import {
   formOption,
   hostForm,
-  httpListenForm,
   listenForm,
   routerForm,
   routerUrl,
+  tcpListenForm,
 } from "../../lib/address_forms.ts";
 import { ConveyorError } from "../../lib/errors.ts";
 
@@ -14,17 +14,17 @@ const malformed = [
   ...["[]:1", "a:1/", "ftp://a:1", "a:1:1", "unix:"],
 ];
 
-Deno.test("listenForm and httpListenForm take hosts with a port from 0 up", () => {
+Deno.test("listenForm and tcpListenForm take hosts with a port from 0 up", () => {
   for (const address of ["a:0", "127.0.0.1:65535", "[::1]:5", "a-b.c:50051"]) {
     assertEquals(listenForm.fits(address), true, address);
-    assertEquals(httpListenForm.fits(address), true, address);
+    assertEquals(tcpListenForm.fits(address), true, address);
   }
   for (const address of [...malformed, "http://a:1"]) {
     assertEquals(listenForm.fits(address), false, address);
-    assertEquals(httpListenForm.fits(address), false, address);
+    assertEquals(tcpListenForm.fits(address), false, address);
   }
   assertEquals(listenForm.fits("unix:/run/a"), true);
-  assertEquals(httpListenForm.fits("unix:/run/a"), false);
+  assertEquals(tcpListenForm.fits("unix:/run/a"), false);
 });
 
 Deno.test("hostForm takes what goes before a port", () => {
@@ -55,7 +55,7 @@ Deno.test("formOption() names the option, the rule and what was found", () => {
   assertEquals(formOption("grpcAddr", "a:1", listenForm), "a:1");
   for (const found of ["a", 5, undefined]) {
     const { message } = assertThrows(
-      () => formOption("httpAddr", found, httpListenForm),
+      () => formOption("httpAddr", found, tcpListenForm),
       ConveyorError,
     );
     assertEquals(
