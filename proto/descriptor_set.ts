@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "a04b073194ce918a7244c23300cafdc95e8df8d53e1662abb110c32caf822354";
+  "1390fa2229f8630087d8da8983dbddb2abf44d231054319e7d40f554a108d6c0";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

@@ -156,19 +156,23 @@ function letterOf(letter: DeadLetter): Letter {
     firstFailureMs: msOf(firstFailure) ?? nowMs,
     lastFailureMs: msOf(lastFailure) ?? nowMs,
     replayOf: undefined,
-    ...letter.deadLetterId === ""
-      ? {}
-      : { keptAs: checkedId(letter.deadLetterId, nowMs) },
+    ...isNamed(letter.deadLetterId, nowMs)
+      ? { keptAs: letter.deadLetterId }
+      : {},
   };
 }
 
-/** The id that another process gave its letter. One of a time to come would go before all that follow. */
-function checkedId(id: string, nowMs: number): string {
+/**
+ * Whether another process has given its letter an id to be kept under. One of a time to come, by a clock
+ * that is ahead, is not: all letters that follow would go before it.
+ */
+function isNamed(id: string, nowMs: number): boolean {
+  if (id === "") return false;
   const atMs = namedAtMs(id);
-  if (atMs !== undefined && atMs <= nowMs + letterClockSkewMsMax) return id;
+  if (atMs !== undefined) return atMs <= nowMs + letterClockSkewMsMax;
   throw invalidArgument(
     "letters.dead_letter_id",
-    `must be an id of the form of this service's, of a time that has come`,
+    "must be empty, or of the form of the ids that routers give",
     id,
   );
 }

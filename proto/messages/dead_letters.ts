@@ -213,8 +213,8 @@ export interface DeadLetterCount {
 export interface KeepDeadLettersRequest {
   /**
    * Each with its record, pipeline_id, stage_id and history; at most 500. A
-   * dead_letter_id, in the form of those that routers give, is kept; the router
-   * names those that have none.
+   * dead_letter_id, in the form of those that routers give, is kept unless it
+   * is of a time to come; the router names the others.
    */
   letters: DeadLetter[];
 }

@@ -181,7 +181,12 @@ Deno.test("a letter of another process is kept once, however often it is asked f
   assertEquals(count, 4n);
   assertEquals(await letters.discard({ pipelineId: "line" }), 4n);
   assert(bytes > 0n && (await letters.stats()).bytes === 0n);
-  for (const wrong of ["x", "ffffffffffff-000000-1", `${id}-1`]) {
+  // Nor may one of a time to come go before all that follow.
+  const ahead = "ffffffffffff-000000-4503599627370497";
+  await letters.keep([letter(4, ahead)]);
+  const [named] = await Array.fromAsync(letters.list());
+  assert(named!.deadLetterId < "f", named?.deadLetterId);
+  for (const wrong of ["x", `${id}-1`]) {
     const error = await assertRejects(
       () => letters.keep([letter(4, wrong)]),
       ConveyorError,
