@@ -8,10 +8,10 @@
  * take turns, so that a large snapshot delays an append by one small commit, and appends without a
  * pause do not starve a snapshot.
  */
-import { messageOf } from "../errors.ts";
 import type { Kv } from "./kv.ts";
 import type { KvBatch } from "./kv_batch.ts";
 import { StorageError } from "./storage_error.ts";
+import { writeFailed } from "./write_failed.ts";
 import { checkOpen } from "./store_refusals.ts";
 
 type Task = () => Promise<void>;
@@ -71,7 +71,7 @@ export class KvLine {
     } catch (error) {
       throw this.#failure = error instanceof StorageError
         ? error
-        : refused(error);
+        : writeFailed("the store", error);
     }
   }
 
@@ -103,15 +103,5 @@ function fencedOff(): StorageError {
   return new StorageError(
     "fenced",
     "Cannot write to the store: another process wrote to it; this one stops",
-  );
-}
-
-function refused(error: unknown): StorageError {
-  return new StorageError(
-    "writeFailed",
-    `Cannot write to the store: ${
-      messageOf(error)
-    }; whether it was written is unknown`,
-    error,
   );
 }

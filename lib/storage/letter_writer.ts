@@ -4,10 +4,9 @@
  * after each commit. A commit that fails says nothing of what is on the disk: whoever asked for it is
  * told so, and may ask again, since each write only ever sets its keys to the same values.
  */
-import { messageOf } from "../errors.ts";
 import { KvBatch, type KvWrite } from "./kv_batch.ts";
 import type { Kv } from "./kv.ts";
-import { StorageError } from "./storage_error.ts";
+import { writeFailed } from "./write_failed.ts";
 
 interface Job {
   readonly writes: Iterator<KvWrite, void, void>;
@@ -91,12 +90,6 @@ async function commit(kv: Kv, { writes }: KvBatch): Promise<void> {
   try {
     await atomic.commit();
   } catch (error) {
-    throw new StorageError(
-      "writeFailed",
-      `Cannot write dead letters: ${
-        messageOf(error)
-      }; whether it was written is unknown`,
-      error,
-    );
+    throw writeFailed("the dead letters", error);
   }
 }
