@@ -1,4 +1,5 @@
 /** The help of a command, made of its settings, so that it never tells of another set than is read. */
+import { exitCodes } from "./exit_code.ts";
 import { configVariable } from "./environment.ts";
 import { type Setting, variableOf } from "./setting.ts";
 
@@ -34,6 +35,10 @@ export function helpText(usage: string, settings: readonly Setting[]): string {
     '"b:" under "a:". A flag wins over the variable, that over the file. Lists are parted by commas.',
     "",
     ...lines,
+    "",
+    "SIGTERM and SIGINT let what is under way settle first; a second one ends it at once.",
+    `It ends with ${exitCodes.usage} for wrong use, ${exitCodes.unavailable} for what may be had later, ${exitCodes.noPermission} for a missing permission,`,
+    `and ${exitCodes.configuration} where an operator has to act.`,
     "",
   ].join("\n");
 }

@@ -21,7 +21,7 @@ import type { SidecarOptions } from "./sidecar_options.ts";
 
 const command: Command<SidecarOptions> = {
   name: "sidecar",
-  usage: "sidecar [flags]",
+  usage: "lib/sidecar/main.ts [flags]",
   settings: sidecarSettings,
   optionsOf: (config, read) => toSidecarOptions(config, read, firstAddress),
   needsOf: sidecarNeeds,

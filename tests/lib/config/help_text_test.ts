@@ -43,4 +43,5 @@ Deno.test("helpText() shows which values a setting takes, and their unit", () =>
   assert(text.includes("how much (1 or more bytes)"), text);
   assert(text.includes("of which kind (a, b)"), text);
   assert(text.includes("CONVEYOR_CONFIG"), text);
+  assert(text.includes("64 for wrong use"), text);
 });
