@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { replacedVersionMs } from "../../../lib/limits.ts";
+import { type Random, seededRandom } from "../../../lib/random.ts";
 import type { CompiledPipeline } from "../../../lib/routing/types.ts";
 import {
   failsWith,
@@ -77,6 +78,79 @@ Deno.test("PipelineVersions keep the order of each partition, however slow the v
   }
   void world.flow.close();
 });
+
+/** A service that is slow, and fails, before its work or after it, more or less often. */
+function moody(random: Random, service: Service, note: Service): Service {
+  return (records) => {
+    const roll = random();
+    const afterMs = 1 + random() * 30;
+    if (roll < 0.2) return { error: Code.Unavailable, afterMs };
+    note(records);
+    if (roll < 0.3) return { error: Code.Unavailable, afterMs };
+    return { ...service(records), afterMs };
+  };
+}
+
+for (let seed = 1; seed <= 10; seed++) {
+  Deno.test(`PipelineVersions keep the order in which each sink first gets the records, whatever fails, seed ${seed}`, () => {
+    const world = new FlowWorld({}, seed);
+    const random = seededRandom(seed);
+    const some = (...names: readonly string[]) =>
+      names.filter(() => random() < 0.5);
+    const last = new Map<string, number>();
+    const seen = new Set<string>();
+    const note = (sink: string): Service => (records) => {
+      for (const { id } of records) {
+        const partition = `${sink} ${id.partition}`;
+        const sequence = Number(id.sequenceNumber);
+        if (seen.has(`${partition} ${sequence}`)) continue;
+        seen.add(`${partition} ${sequence}`);
+        const before = last.get(partition) ?? 0;
+        assert(before < sequence, `${partition}: ${sequence} behind ${before}`);
+        last.set(partition, sequence);
+      }
+      return {};
+    };
+    for (const id of ["first", "second"]) {
+      world.serve(id, moody(random, passesOn, () => ({})));
+    }
+    for (const id of ["a", "b", "c"]) {
+      world.serve(id, moody(random, writesAll, note(id)));
+    }
+    const source = world.source();
+    let sent = 0;
+    for (let version = 0; version < 12; version++) {
+      const transforms = some("first", "second");
+      const sinks = ["a", ...some("b", "c")];
+      const ids = ["orders", ...transforms];
+      world.flow.setPipeline(validPipeline({
+        stages: [
+          stage("orders", "source"),
+          ...transforms.map((id) => stage(id, "transform", batches(20, 2))),
+          ...sinks.map((id) => stage(id, "sink", batches(20, 2))),
+        ],
+        edges: [
+          ...transforms.map((id, at) => edge(ids[at]!, id)),
+          ...sinks.map((id) => edge(ids.at(-1)!, id)),
+        ],
+      }));
+      for (let batch = 0; batch < 5; batch++) {
+        const partition = Math.floor(random() * 3);
+        source.push(orders(sent + 1, sent + 15, { partition }));
+        sent += 15;
+        world.time.pass(random() * 60);
+      }
+    }
+    assert(world.time.runUntil(() => source.told.length === sent, 600_000));
+    assertEquals(new Set(source.outcomes()), new Set(["Accepted"]));
+    // The sink that every version has, has everything.
+    const atSink = [...seen].filter((each) => each.startsWith("a "));
+    assertEquals(atSink.length, sent);
+    assertEquals(world.flow.underWay.bytes, 0);
+    void world.flow.close();
+    assertEquals(world.time.timers, 0);
+  });
+}
 
 Deno.test("PipelineVersions have what waits for a dead sink begin anew in the version without it, before what came since", () => {
   const world = new FlowWorld({
