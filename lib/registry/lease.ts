@@ -55,6 +55,8 @@ interface Entry {
 /** The leases, with their deadlines by the leader's monotonic clock. */
 export class LeaseTable {
   readonly #entries: Map<string, Entry> = new Map();
+  /** Nothing is due before: heartbeats only move deadlines on, so that there is seldom a need to look. */
+  #dueFromMs = -Infinity;
 
   get size(): number {
     return this.#entries.size;
@@ -63,6 +65,7 @@ export class LeaseTable {
   /** Starts over from what the state has: every lease is as if renewed at `nowMs`. */
   reset(held: Iterable<HeldLease>, nowMs: number): void {
     this.#entries.clear();
+    this.#dueFromMs = -Infinity;
     for (const { lease, ttlMs, expired } of held) {
       // One that has run out stays so, and is due to go one time-to-live from now.
       const deadlineMs = expired ? nowMs : nowMs + ttlMs;
@@ -80,6 +83,8 @@ export class LeaseTable {
   /** Follows the state. */
   follow(event: LeaseEvent, nowMs: number): void {
     const { kind, lease } = event;
+    // Another time decides about a lease from here on, and may come earlier.
+    this.#dueFromMs = Math.min(this.#dueFromMs, nowMs);
     if (kind === "leaseStarted") {
       this.#entries.set(keyOf(lease), {
         lease,
@@ -125,13 +130,18 @@ export class LeaseTable {
   due(nowMs: number, max: number): DueLeases {
     const expire: LeaseRef[] = [];
     const remove: LeaseRef[] = [];
+    if (nowMs < this.#dueFromMs) return { expire, remove };
+    let dueFromMs = Infinity;
     for (
       const { lease, ttlMs, expired, deadlineMs } of this.#entries.values()
     ) {
+      const dueMs = expired ? deadlineMs + ttlMs : deadlineMs;
+      dueFromMs = Math.min(dueFromMs, dueMs);
+      if (dueMs > nowMs) continue;
+      (expired ? remove : expire).push(lease);
       if (expire.length + remove.length >= max) break;
-      if (!expired && deadlineMs <= nowMs) expire.push(lease);
-      else if (expired && deadlineMs + ttlMs <= nowMs) remove.push(lease);
     }
+    this.#dueFromMs = dueFromMs;
     return { expire, remove };
   }
 }

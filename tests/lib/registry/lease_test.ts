@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { seededRandom } from "../../../lib/random.ts";
 import { LeaseTable } from "../../../lib/registry/lease.ts";
 import { LeaseKind, type LeaseRef } from "../../../proto/messages/state.ts";
+import { pick } from "../../fixtures/mutations.ts";
 
 function lease(id: string, registrationId = "r1"): LeaseRef {
   return { kind: LeaseKind.Service, id, registrationId };
@@ -91,4 +93,47 @@ Deno.test("LeaseTable.postpone() moves every deadline", () => {
   table.postpone(500);
   assertEquals(table.due(1_599, 10).expire, []);
   assertEquals(table.due(1_600, 10).expire, [lease("a")]);
+});
+
+Deno.test("LeaseTable.due() says what a look at every lease would, whatever happened since the last", () => {
+  const random = seededRandom(1);
+  const table = new LeaseTable();
+  const model = new Map<string, { deadlineMs: number; expired: boolean }>();
+  const ttlMs = 20;
+  for (let nowMs = 0; nowMs < 5_000; nowMs++) {
+    const id = `${Math.floor(random() * 5)}`;
+    const known = model.get(id);
+    const kind = pick(
+      [
+        "leaseStarted",
+        "leaseExpired",
+        "leaseRevived",
+        "leaseEnded",
+        "renewed",
+        "postponed",
+        "nothing",
+        "nothing",
+      ] as const,
+      random,
+    );
+    if (kind === "leaseStarted") {
+      table.follow({ kind, lease: lease(id), ttlMs }, nowMs);
+      model.set(id, { deadlineMs: nowMs + ttlMs, expired: false });
+    } else if (kind === "renewed") {
+      table.renew(lease(id), nowMs);
+      if (known) known.deadlineMs = nowMs + ttlMs;
+    } else if (kind === "postponed") {
+      table.postpone(3);
+      for (const each of model.values()) each.deadlineMs += 3;
+    } else if (kind !== "nothing") {
+      table.follow({ kind, lease: lease(id) }, nowMs);
+      if (kind === "leaseEnded") model.delete(id);
+      else if (known) known.expired = kind === "leaseExpired";
+    }
+    const due = [...model].filter(([, { deadlineMs, expired }]) =>
+      deadlineMs + (expired ? ttlMs : 0) <= nowMs
+    ).map(([id]) => id);
+    const { expire, remove } = table.due(nowMs, 10);
+    assertEquals([...expire, ...remove].map(({ id }) => id).sort(), due.sort());
+  }
 });
