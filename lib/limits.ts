@@ -227,9 +227,6 @@ export const attemptTimeoutMsMax = 60 * 60_000;
 /** Key fields, and cached answers, of a lookup stage; more are refused. */
 export const lookupKeyFieldsMax = 32;
 export const lookupCacheEntriesMax = 1_000_000;
-/** Buffers of requests that a flow keeps to write the next ones to, and the largest that it keeps. */
-export const messageBufferBytesKept = 16 * 1024 * 1024;
-export const messageBufferBytesMax = 4 * 1024 * 1024;
 /** Room for indexes of records that is kept between batches; what a larger batch needed is let go. */
 export const viewRecordsKept = 16_384;
 /** How long a pipeline may have its dead letters kept. */

@@ -31,7 +31,6 @@ import {
 import { Sources } from "./sources.ts";
 import { StageEntry } from "./stage_entry.ts";
 import { Views } from "./views.ts";
-import { MessageBuffers } from "../../proto/message_buffers.ts";
 
 /** Answers a request for credit. */
 export interface CreditAnswer {
@@ -78,7 +77,6 @@ export class Flow implements AsyncDisposable {
       tracker: new AckTracker(buffer),
       counters: this.counters,
       views: new Views(),
-      requests: new MessageBuffers(),
       replays: new Map(),
       tell: () => this.#tell(),
     };

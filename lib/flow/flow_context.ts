@@ -13,7 +13,6 @@ import type { Failure } from "../delivery/work.ts";
 import type { FlowCounters } from "./counters.ts";
 import type { ResolvedFlowOptions } from "./flow_options.ts";
 import type { Views } from "./views.ts";
-import type { MessageBuffers } from "../../proto/message_buffers.ts";
 
 /** The world outside the flow. */
 export interface FlowPorts {
@@ -43,8 +42,6 @@ export interface FlowContext {
   readonly tracker: AckTracker;
   readonly counters: FlowCounters;
   readonly views: Views;
-  /** Where requests are written to. */
-  readonly requests: MessageBuffers;
   /** What is known of the records that were dead letters and are sent through again, by slot. */
   readonly replays: Map<number, ReplayHistory>;
   /** Tells sources what became known, and notes the offsets to commit. Called once for many records. */

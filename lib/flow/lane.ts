@@ -163,8 +163,6 @@ export class Lane<Kind extends ServedKind> {
       timeoutMs: patient ? undefined : settings.retry.attemptTimeoutMs,
       signal: patient ? run.patientSignal : run.signal,
     }).then((answer) => {
-      // A service that has answered has read the request; one that failed may be reading still.
-      run.context.requests.give(request);
       if (this.#closed) return;
       this.#answered(answer, instance, clock.monotonicMs() - startMs);
       this.#goOnAfterCall();

@@ -36,7 +36,7 @@ export class LookupExchange implements Exchange<"lookup"> {
   readonly #stage: StageRun;
   readonly #settings: LookupStage;
   readonly #cache: LookupCache | undefined;
-  readonly #join: RecordJoin;
+  readonly #join: RecordJoin = new RecordJoin();
   readonly #rewriter: RecordRewriter = new RecordRewriter();
   readonly #match: ResultMatch = new ResultMatch();
   readonly #outputs: OrderedOutputs = new OrderedOutputs();
@@ -53,7 +53,6 @@ export class LookupExchange implements Exchange<"lookup"> {
     cache: LookupCache | undefined,
   ) {
     this.#stage = stage;
-    this.#join = new RecordJoin(stage.run.context.requests);
     this.#settings = settings;
     this.#cache = cache;
   }

@@ -17,13 +17,12 @@ import type { StageRun } from "./stage_run.ts";
 export class RelayExchange implements Exchange<"relay"> {
   readonly #stage: StageRun;
   readonly #settings: RelayStage;
-  readonly #join: RecordJoin;
+  readonly #join: RecordJoin = new RecordJoin();
   readonly #match: ResultMatch = new ResultMatch();
   #work: Work = new Work();
 
   constructor(stage: StageRun, settings: RelayStage) {
     this.#stage = stage;
-    this.#join = new RecordJoin(stage.run.context.requests);
     this.#settings = settings;
   }
 

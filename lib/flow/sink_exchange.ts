@@ -27,7 +27,7 @@ const unanswered = {
 export class SinkExchange implements Exchange<"sink"> {
   readonly #stage: StageRun;
   readonly #settings: SinkStage;
-  readonly #join: RecordJoin;
+  readonly #join: RecordJoin = new RecordJoin();
   readonly #keyed: RecordRewriter = new RecordRewriter();
   readonly #match: ResultMatch = new ResultMatch();
   readonly #sentIds: WorkIds = new WorkIds();
@@ -37,7 +37,6 @@ export class SinkExchange implements Exchange<"sink"> {
 
   constructor(stage: StageRun, settings: SinkStage) {
     this.#stage = stage;
-    this.#join = new RecordJoin(stage.run.context.requests);
     this.#settings = settings;
   }
 

@@ -34,7 +34,7 @@ const nameless = {
 export class TransformExchange implements Exchange<"transform"> {
   readonly #stage: StageRun;
   readonly #settings: TransformStage;
-  readonly #join: RecordJoin;
+  readonly #join: RecordJoin = new RecordJoin();
   readonly #match: ResultMatch = new ResultMatch();
   readonly #sentIds: WorkIds = new WorkIds();
   readonly #outputs: OrderedOutputs = new OrderedOutputs();
@@ -42,7 +42,6 @@ export class TransformExchange implements Exchange<"transform"> {
 
   constructor(stage: StageRun, settings: TransformStage) {
     this.#stage = stage;
-    this.#join = new RecordJoin(stage.run.context.requests);
     this.#settings = settings;
   }
 
