@@ -71,6 +71,15 @@ export class PipelineRun {
     return this.#branches;
   }
 
+  /** Records that wait at a source stage for the version to be opened. */
+  heldAt(stage: number): number {
+    return this.#held.reduce(
+      (sum, held) =>
+        held.stage === stage ? sum + held.load.countOf(held.records) : sum,
+      0,
+    );
+  }
+
   /** The source stages that take the records of a source. */
   entriesOf(sourceId: string): readonly number[] {
     const registered = this.context.ports.services.source(sourceId);

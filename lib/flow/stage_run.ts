@@ -93,6 +93,9 @@ export class StageRun {
 
   /** Records that the stage has, in whatever way. */
   get buffered(): number {
+    if (this.settings.kind === "source") {
+      return this.run.heldAt(this.settings.index);
+    }
     let working = 0;
     for (const lane of this.#lanes) working += lane.working;
     return this.#waiting + working + this.letters.count +

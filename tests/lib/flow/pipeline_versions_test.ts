@@ -220,6 +220,8 @@ Deno.test("PipelineVersions replace a transform that hangs, within its deadline"
   source.push(orders(26, 40));
   world.time.pass(4_000);
   assertEquals(got(world, "archive"), []);
+  const { stages, branches } = world.flow.report("orders")!;
+  assertEquals([stages.get("orders")!.buffered, branches], [15, 40]);
   assert(world.time.runUntil(() => source.told.length === 40, 3_000));
   assertEquals(got(world, "archive"), upTo(40));
   void world.flow.close();
