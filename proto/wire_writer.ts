@@ -14,8 +14,8 @@ const inPlaceStringMax = 1024;
 
 /** What most messages fit. */
 const smallBytes = 128;
-/** No power of two, as buffers are that are written again. */
-const blockBytes = 64 * smallBytes - smallBytes;
+/** A message that is kept keeps its block: few enough bytes not to matter. */
+const blockBytes = 64 * smallBytes;
 let block = new Uint8Array(0);
 let blockUsed = 0;
 

@@ -42,3 +42,16 @@ Deno.test("finish() stands in a buffer hardly larger than what it holds when one
     .uint32(26).bytes(payload).ldelim().ldelim().finish();
   assertLess(bytes.buffer.byteLength, payload.length + 1_000);
 });
+
+Deno.test("WireWriter keeps what small messages have apart, also when one grows", () => {
+  const messages = Array.from({ length: 200 }, (_, at) => ({
+    writer: new WireWriter(),
+    text: `${at}`.repeat(at % 90),
+  }));
+  for (const { writer, text } of messages) writer.string(text);
+  for (const { writer, text } of messages.toReversed()) writer.string(text);
+  for (const { writer, text } of messages) {
+    const both = new WireWriter(1_024).string(text).string(text).finish();
+    assertEquals(writer.finish(), both);
+  }
+});
