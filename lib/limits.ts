@@ -212,7 +212,7 @@ export const stageQueueRecordsMax = 10_000_000;
 /** What ends a batch where a stage does not say, and the most that it may say. */
 export const batchRecords = 500;
 /** What a batch takes of records that wait already, where a stage states no bound. */
-export const batchRecordsWaiting = 2_000;
+export const batchRecordsWaiting = 1_000;
 export const batchRecordsMax = 100_000;
 export const batchBytes = 1024 * 1024;
 export const batchBytesMax = 32 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "1390fa2229f8630087d8da8983dbddb2abf44d231054319e7d40f554a108d6c0";
+  "1aa18558b42a194940d6a2bdfcdb1afbac9293b47dbc55b7573d91bc0cf7af95";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [
