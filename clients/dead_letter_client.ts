@@ -69,7 +69,10 @@ export class DeadLetterClient implements AsyncDisposable {
     return new DeadLetterClient(await RouterChannel.connect(router, options));
   }
 
-  /** The letters that `filter` selects, in the order in which they were kept. */
+  /**
+   * The letters that `filter` selects, in the order in which they were kept. One that would be larger than
+   * a message has only the id of its record, and `omittedBytes`; a replay sends it whole.
+   */
   list(
     filter: MessageInit<DeadLetterFilter> = {},
     { pageSize = 0, pageToken = "", ...call }: ListLettersOptions = {},

@@ -8,13 +8,14 @@ import type {
   DeadLetter,
   DeadLetterFilter,
   DeadLettersMethods,
+  GetDeadLetterRequest,
   ListDeadLettersRequest,
   ReplayDeadLettersRequest,
   ReplayResult,
 } from "../../proto/messages/dead_letters.ts";
 import type { Timestamp } from "../../proto/messages/google.ts";
 import { schema } from "../../proto/schema.ts";
-import { type Service, serviceOf } from "../../proto/service.ts";
+import { rawCodec, type Service, serviceOf } from "../../proto/service.ts";
 import { systemClock } from "../clock.ts";
 import type { Letter, LetterBounds } from "../delivery/ports.ts";
 import { Code, ConveyorError, invalidArgument, quote } from "../errors.ts";
@@ -26,7 +27,8 @@ import {
 import { integerOption, requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
 import type { KvDeadLetters } from "../storage/kv_dead_letters.ts";
-import type { KeptLetter, LetterFilter } from "../storage/letter.ts";
+import type { LetterFilter } from "../storage/letter.ts";
+import { encodeLetter } from "./letter_message.ts";
 import {
   LetterReplay,
   type LetterReplayParts,
@@ -36,10 +38,33 @@ import { namedAtMs } from "../storage/letter_id.ts";
 import { KeptOnce } from "./kept_once.ts";
 import { msOf, timestampOf } from "./wire_time.ts";
 
-/** DeadLetters, for the server to serve. */
-export const deadLetterService: Service<DeadLettersMethods> = serviceOf(
+/** The methods, with letters that are sent left as bytes. */
+interface ServedMethods extends Omit<DeadLettersMethods, "list" | "get"> {
+  readonly list: {
+    readonly request: ListDeadLettersRequest;
+    readonly response: Uint8Array;
+    readonly kind: "server_stream";
+  };
+  readonly get: {
+    readonly request: GetDeadLetterRequest;
+    readonly response: Uint8Array;
+    readonly kind: "unary";
+  };
+}
+
+const { name, methods }: Service<DeadLettersMethods> = serviceOf(
   "conveyor.router.DeadLetters",
 );
+
+/** DeadLetters, for the server to serve. */
+export const deadLetterService: Service<ServedMethods> = {
+  name,
+  methods: {
+    ...methods,
+    list: { ...methods.list, response: rawCodec },
+    get: { ...methods.get, response: rawCodec },
+  },
+};
 
 /** What the handlers work on. */
 export interface DeadLetterParts extends LetterReplayParts {
@@ -48,9 +73,11 @@ export interface DeadLetterParts extends LetterReplayParts {
     & Pick<KvDeadLetters, "discard" | "list" | "put" | "stats">;
   /** Where the letters of a pipeline go. */
   readonly boundsOf: (pipelineId: string) => LetterBounds;
+  /** Largest message that the server sends. */
+  readonly messageBytesMax: number;
 }
 
-type DeadLetterHandlers = Required<Handlers<DeadLettersMethods>>;
+type DeadLetterHandlers = Required<Handlers<ServedMethods>>;
 
 const record: Codec<Record> = codecOf(
   schema.lookupType("conveyor.common.Record"),
@@ -68,20 +95,21 @@ export class DeadLetterHandler implements DeadLetterHandlers {
   async *list(
     { filter, pageSize, pageToken }: ListDeadLettersRequest,
     { signal }: CallContext,
-  ): AsyncGenerator<MessageInit<DeadLetter>, void, void> {
+  ): AsyncGenerator<Uint8Array, void, void> {
     let sent = 0;
-    const { letters } = this.#parts;
+    const { letters, messageBytesMax } = this.#parts;
     for await (const letter of letters.list(filterOf(filter), pageToken)) {
       if (signal.aborted) return;
-      yield messageOf(letter);
+      yield encodeLetter(letter, messageBytesMax);
       if (++sent === pageSize) return;
     }
   }
 
   get: DeadLetterHandlers["get"] = async ({ deadLetterId }) => {
     requiredString("dead_letter_id", deadLetterId);
-    const letter = await this.#parts.letters.get(deadLetterId);
-    if (letter) return messageOf(letter);
+    const { letters, messageBytesMax } = this.#parts;
+    const letter = await letters.get(deadLetterId);
+    if (letter) return encodeLetter(letter, messageBytesMax);
     throw new ConveyorError(
       Code.NotFound,
       `Cannot get dead letter ${
@@ -175,25 +203,6 @@ function isNamed(id: string, nowMs: number): boolean {
     "must be empty, or of the form of the ids that routers give",
     id,
   );
-}
-
-function messageOf(letter: KeptLetter): MessageInit<DeadLetter> {
-  const { id, record: bytes, nodeId, firstFailureMs, lastFailureMs } = letter;
-  const { lineage } = letter;
-  const { pipelineId, stageId, errorCode, errorMessage, attempts } = letter;
-  return {
-    deadLetterId: id,
-    record: record.decode(bytes),
-    pipelineId,
-    stageId,
-    errorCode,
-    errorMessage,
-    attempts,
-    firstFailure: timestampOf(firstFailureMs),
-    lastFailure: timestampOf(lastFailureMs),
-    nodeId: BigInt(nodeId),
-    lineage,
-  };
 }
 
 /** InvalidArgument for more ids than a filter may name. */

@@ -75,6 +75,8 @@ export interface PublicServicesParts {
   readonly gate: PeerGate;
   readonly leader: LeaderStatusPort;
   readonly backups: BackupStore;
+  /** Largest message that is sent. */
+  readonly messageBytesMax: number;
 }
 
 /** The services of one node. */
@@ -92,12 +94,14 @@ export class PublicServices {
   addPublic(server: RpcServer): void {
     const { replicated, leases, flow, letters, activity, leader, backups } =
       this.#parts;
+    const { messageBytesMax } = this.#parts;
     const source = new SourceHandler(flow);
     const deadLetters = {
       letters,
       flow,
       scheduler: systemScheduler,
       boundsOf: (pipelineId: string) => this.#letterBounds(pipelineId),
+      messageBytesMax,
     };
     for (const service of pushServices) server.add(service, source);
     server.add(pullService, new PullHandler(this.#parts.supply, replicated))

@@ -97,7 +97,9 @@ export interface ResolvedRouterOptions {
   readonly flow: FlowOptions;
   readonly grpc: RpcServerOptions;
   /** How services and other nodes are dialled. */
-  readonly dial: Pick<ConnectOptions, "tls" | "messageBytesMax">;
+  readonly dial:
+    & Pick<ConnectOptions, "tls">
+    & Required<Pick<ConnectOptions, "messageBytesMax">>;
   readonly drainTimeoutMs: number;
 }
 

@@ -146,11 +146,10 @@ export class RunningRouter {
     );
     const letters = await this.#openLetters(store, directory);
     const flow = this.#flow = this.#startFlow(replicated, directory, letters);
-    const { clusterId } = store.identity;
     const pulls = this.#pulls = this.#own(
       new PullSupervisor({
         nodeId,
-        clusterId,
+        clusterId: store.identity.clusterId,
         flow: this.#options.flow,
         intake: flow,
         channels,
@@ -186,6 +185,7 @@ export class RunningRouter {
       gate,
       leader,
       backups: await FileBackups.open(`${dataDir}/backups`),
+      messageBytesMax: dial.messageBytesMax,
     });
     const raft = await this.#listenToPeers(peers, services);
     const http = await this.#listenToReaders(activity, node);

@@ -59,7 +59,10 @@ export interface DeadLetter {
    * kept.
    */
   deadLetterId: string;
-  /** The record as it went into the stage that failed. */
+  /**
+   * The record as it went into the stage that failed; nothing but its id where
+   * omitted_bytes is set.
+   */
   record?: Record | undefined;
   /** Pipeline that the record was in. */
   pipelineId: string;
@@ -82,6 +85,12 @@ export interface DeadLetter {
    * the same whenever it is made again. 0: it is as it came from its source.
    */
   lineage: number;
+  /**
+   * Bytes of a record that is left out because a message with it would be
+   * larger than the router sends. A replay sends the whole record. 0: the
+   * record is here.
+   */
+  omittedBytes: bigint;
 }
 
 /**

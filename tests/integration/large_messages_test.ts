@@ -84,6 +84,48 @@ Deno.test("a record that is more than a sink takes is a dead letter, the rest of
   assert(letters[0]!.errorMessage.includes("20000"), letters[0]!.errorMessage);
 });
 
+Deno.test("a dead letter that is larger than a message is listed and read by its id, and replayed whole", async () => {
+  await using setup = await RouterSetup.start(settings);
+  const stored: number[] = [];
+  let isOpen = false;
+  await setup.sink("store", ({ payload }) => {
+    if (!isOpen) throw new ConveyorError(Code.DataLoss, "x".repeat(4_000));
+    stored.push(payload.length);
+  });
+  await (await setup.admin()).createPipeline(hasty("store"));
+  const source = await setup.source();
+  // The message of the push has room for this record; that of the letter says why it failed, too.
+  const sizes = [10, messageBytesMax - 1_000, 20];
+  const records = numbers(3).map(({ id }, at) => ({
+    id,
+    payload: new Uint8Array(sizes[at]!),
+  }));
+  for (const record of records) await source.push([record]);
+  const client = setup.own(await DeadLetterClient.connect(setup.url));
+  const letters = await Array.fromAsync(client.list());
+  assertEquals(
+    letters.map(({ record }) => record?.id?.sequenceNumber),
+    [1n, 2n, 3n],
+  );
+  assertEquals(letters.map(({ record }) => record?.payload.length), [
+    10,
+    0,
+    20,
+  ]);
+  assertEquals(letters.map(({ omittedBytes }) => omittedBytes > 0n), [
+    false,
+    true,
+    false,
+  ]);
+  assertEquals(await client.get(letters[1]!.deadLetterId), letters[1]);
+  isOpen = true;
+  await Array.fromAsync(client.replay({ pipelineId: "line" }));
+  assertEquals(
+    stored.toSorted((a, b) => a - b),
+    sizes.toSorted((a, b) => a - b),
+  );
+});
+
 Deno.test("a sink that says that it has no room is waited for, whatever the record", async () => {
   await using setup = await RouterSetup.start(settings);
   const stored: Record[] = [];

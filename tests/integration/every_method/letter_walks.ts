@@ -1,11 +1,16 @@
 /** DeadLetters. */
 import { assertEquals } from "@std/assert";
-import { deadLetterService } from "../../../lib/handlers/dead_letter_handler.ts";
 import { Code } from "../../../lib/errors.ts";
-import { ReplayStatus } from "../../../proto/messages/dead_letters.ts";
+import {
+  type DeadLettersMethods,
+  ReplayStatus,
+} from "../../../proto/messages/dead_letters.ts";
+import { serviceOf } from "../../../proto/service.ts";
 import type { Walk } from "./walk.ts";
 
-const letters = deadLetterService.methods;
+const { methods: letters } = serviceOf<DeadLettersMethods>(
+  "conveyor.router.DeadLetters",
+);
 
 export const letterWalks: readonly Walk[] = [
   {
