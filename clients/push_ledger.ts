@@ -5,10 +5,15 @@
 import { Code, ConveyorError, invalidArgument, quote } from "../lib/errors.ts";
 import { pushBatchBytes } from "../lib/limits.ts";
 import { requiredObject } from "../lib/options.ts";
-import type { MessageInit } from "../proto/codec.ts";
+import { codecOf, type MessageInit } from "../proto/codec.ts";
 import type { Record, RecordId } from "../proto/messages/common.ts";
 import { AckStatus } from "../proto/messages/source.ts";
+import { schema } from "../proto/schema.ts";
 import type { PushAck } from "./push_wire.ts";
+
+const recordCodec = codecOf<Record>(
+  schema.lookupType("conveyor.common.Record"),
+);
 
 /** What became of one record. */
 export interface RecordOutcome {
@@ -139,17 +144,36 @@ export class PushLedger {
       if (!this.#settle(batch, at, ack)) again++;
     }
     if (batch.left === 0) this.#batches.delete(batchId);
-    const { push } = batch;
     if (again > 0) {
       this.#unsent = [...this.#open].filter(({ from, records }) =>
         from < records.length
       );
     }
-    if (push.left === 0) {
-      this.#open.delete(push);
-      push.resolve(push.outcomes);
-    }
+    this.#resolve(batch.push);
     return again;
+  }
+
+  /**
+   * A message was larger than its receiver takes, who does not say which: that is the largest record of
+   * those that went alone, as whatever went together is small enough for anybody. Notes that it is
+   * rejected with this error; whether there was one.
+   */
+  rejectLargest(error: string): boolean {
+    let largest: SentBatch | undefined;
+    let largestBytes = 0;
+    for (const batch of this.#batches.values()) {
+      const { push: { records }, places: [place, ...others], left } = batch;
+      if (left === 0 || others.length > 0) continue;
+      const bytes = recordCodec.encode(records[place!]!).length;
+      if (bytes <= largestBytes) continue;
+      largest = batch;
+      largestBytes = bytes;
+    }
+    if (largest === undefined) return false;
+    const { push, places: [place] } = largest;
+    this.#end(push, place!, AckStatus.Rejected, error);
+    this.#resolve(push);
+    return true;
   }
 
   /** The stream broke: what was sent and not acked is to be sent again. */
@@ -192,11 +216,21 @@ export class PushLedger {
       this.#refusal = errorMessage;
       return false;
     }
+    this.#end(push, place, status, errorMessage);
+    return true;
+  }
+
+  #end(push: Push, place: number, status: AckStatus, error: string): void {
     push.states[place] = State.Settled;
     const id = push.records[place]!.id!;
-    push.outcomes[place] = { id, status, error: errorMessage };
+    push.outcomes[place] = { id, status, error };
     push.left--;
-    return true;
+  }
+
+  #resolve(push: Push): void {
+    if (push.left > 0) return;
+    this.#open.delete(push);
+    push.resolve(push.outcomes);
   }
 
   /** The record with this source's name in its identity. */

@@ -66,12 +66,12 @@ export interface PushSummary {
  * again with growing pauses, goes to the next address where there are several, and sends again what was
  * not acked; the other side knows what it has already.
  *
- * A rejected record is no error: its outcome says so, and the caller still has the record. A sidecar
- * rejects only what it can never take: what it cannot take now is sent again until it does, and `refusal`
- * says why meanwhile. Methods
- * reject with a `ConveyorError`: `InvalidArgument` for a record without sequence number (nothing is
- * sent), `OutOfRange` for one that is larger than a message may be, the router's own status for what no
- * repetition mends, and `Canceled` once the client is closed.
+ * A rejected record is no error: its outcome says so, and the caller still has the record. One that is
+ * larger than a message may be is rejected so, and the others go on. A sidecar rejects only what it can
+ * never take: what it cannot take now is sent again until it does, and `refusal` says why meanwhile.
+ * Methods reject with a `ConveyorError`: `InvalidArgument` for a record without sequence number (nothing
+ * is sent), the router's own status for what no repetition mends, and `Canceled` once the client is
+ * closed.
  *
  * @example
  * ```ts
@@ -269,13 +269,18 @@ export class SourceClient implements AsyncDisposable {
       } catch (thrown) {
         const error = asConveyorError(blamingTheLarge(thrown));
         if (signal.aborted) return;
+        const isRejected = error.code === Code.OutOfRange &&
+          this.#ledger.rejectLargest(error.message);
         // Nobody here has cancelled: the other side has stopped, or is about to.
-        if (!isTransient(error.code) && error.code !== Code.Canceled) {
+        if (
+          !isRejected && !isTransient(error.code) &&
+          error.code !== Code.Canceled
+        ) {
           this.#failure = error;
           this.#ledger.fail(error);
           return;
         }
-        failures++;
+        failures = isRejected ? 0 : failures + 1;
       }
       this.#ledger.sendAgain();
       const pauseMs = backoffMs(policy, Math.max(1, failures), systemRandom);

@@ -150,3 +150,34 @@ Deno.test("PushLedger.next() bounds the bytes of a batch, and lets a larger reco
   assertEquals(batches, [[0, 1], [2], [3], [4]]);
   ledger.fail(new Error("the test is over"));
 });
+
+Deno.test("PushLedger.rejectLargest() rejects the largest record that went alone, if any did", async () => {
+  const ledger = new PushLedger("s");
+  const record = (sequence: number, bytes: number) => ({
+    id: { sequenceNumber: BigInt(sequence) },
+    payload: new Uint8Array(bytes),
+  });
+  const pushed = ledger.add([
+    record(1, 2 * pushBatchBytes),
+    // Larger by the number of its characters than by that of its bytes.
+    { ...record(2, 0), metadata: { text: "x".repeat(1.5 * pushBatchBytes) } },
+    record(3, 10),
+    record(4, 10),
+  ]);
+  const [first] = [ledger.next(9)!, ledger.next(9), ledger.next(9)];
+  assertEquals(ledger.rejectLargest("too large"), true);
+  assertThrows(() => ledger.ack(first.batchId, [ack(1)]), ConveyorError);
+  ledger.sendAgain();
+  const [second, rest] = [ledger.next(9)!, ledger.next(9)!];
+  assertEquals([sequencesOf(second), sequencesOf(rest)], [[2], [3, 4]]);
+  ledger.ack(second.batchId, [ack(2)]);
+  assertEquals(ledger.rejectLargest("too large"), false);
+  ledger.ack(rest.batchId, [ack(3), ack(4)]);
+  assertEquals(
+    (await pushed).map(({ status, error }) => [AckStatus[status], error]),
+    [["Rejected", "too large"], ["Accepted", ""], ["Accepted", ""], [
+      "Accepted",
+      "",
+    ]],
+  );
+});

@@ -3,12 +3,14 @@
  * by itself passes, and what does not is a dead letter that says so, or is refused to its source.
  * Method: a router in this process with a low bound on messages, connectors over loopback.
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
+  AckStatus,
   Code,
   ConveyorError,
   DeadLetterClient,
   type Record,
+  SourceClient,
 } from "@conveyor/grpc";
 import { statuses } from "../fixtures/raw_push.ts";
 import {
@@ -146,7 +148,7 @@ Deno.test("a sink that says that it has no room is waited for, whatever the reco
   assertEquals(await lettersOf(setup), []);
 });
 
-Deno.test("large records are pushed in batches that the router takes; one that it does not take ends the push with the bound", async () => {
+Deno.test("large records are pushed in batches that the router takes; one that it does not take is rejected with the bound, and the others go on", async () => {
   await using setup = await RouterSetup.start(settings);
   let stored = 0;
   await setup.sink("store", ({ payload }) => void (stored += payload.length));
@@ -161,10 +163,48 @@ Deno.test("large records are pushed in batches that the router takes; one that i
     Accepted: 30,
   });
   assertEquals(stored, 30 * 300_000);
-  const error = await assertRejects(
-    () => source.push(large(1, 3_000_000, 31)),
-    ConveyorError,
-    `${messageBytesMax}`,
-  );
-  assertEquals(error.code, Code.OutOfRange);
+  // Among others that are large, from the same push and another; twice in a row.
+  const [tooLarge, alsoTooLarge] = [
+    large(1, 3_000_000, 33),
+    large(1, 2_500_000, 34),
+  ];
+  const before = source.push(large(2, 1_500_000, 31));
+  const outcomes = await source.push([
+    ...tooLarge,
+    ...alsoTooLarge,
+    ...large(1, 1_900_000, 35),
+    ...large(1, 10, 36),
+  ]);
+  // What was settled before the stream broke may be told as a duplicate.
+  assertEquals((await before).map(({ error }) => error), ["", ""]);
+  assertEquals(outcomes.map(({ status }) => status === AckStatus.Rejected), [
+    true,
+    true,
+    false,
+    false,
+  ]);
+  for (const { error } of outcomes.slice(0, 2)) {
+    assert(error.includes(`${messageBytesMax}`), error);
+  }
+  assertEquals(stored, 30 * 300_000 + 2 * 1_500_000 + 1_900_000 + 10);
+});
+
+Deno.test("a record that is larger than the client sends is rejected before it is sent", async () => {
+  await using setup = await RouterSetup.start();
+  await setup.sink("store", () => {});
+  await (await setup.admin()).createPipeline(line("store"));
+  await using source = await SourceClient.connect(setup.url, "numbers", {
+    messageBytesMax: 4_000_000,
+  });
+  const records = numbers(3).map(({ id }, at) => ({
+    id,
+    payload: new Uint8Array(at === 1 ? 5_000_000 : 10),
+  }));
+  const outcomes = await source.push(records);
+  assertEquals(outcomes.map(({ status }) => status === AckStatus.Rejected), [
+    false,
+    true,
+    false,
+  ]);
+  assert(outcomes[1]!.error.includes("4000000"), outcomes[1]!.error);
 });
