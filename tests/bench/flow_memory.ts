@@ -1,14 +1,16 @@
 // deno-lint-ignore-file no-console -- its output is what it is for
 /**
  * Whether the memory of a router stays flat: while millions of records pass, and while its sink has
- * stopped answering. Every part is a process of its own. Exits with 1 when it is over 10 % higher in the
- * second half of either phase than in the first.
+ * stopped answering. Every part is a process of its own. Exits with 1 when its median is over 10 % higher
+ * in the second half of either phase than in the first: what the collector leaves behind for a moment
+ * is no growth.
  *
  * `deno task bench:memory [--records 20000000] [--stall 30]`
  */
 import { parseArgs } from "@std/cli";
 import type { SourceReport } from "./flow/source_peer.ts";
 import { sourceOf, startRouter } from "./flow/subjects.ts";
+import { median } from "./load.ts";
 import { rssOf } from "./process_usage.ts";
 
 const batch = 500;
@@ -18,8 +20,8 @@ const growthMax = 1.1;
 /** Whether the second half of the samples is no higher than the first. */
 function flat(what: string, samples: readonly number[]): boolean {
   const middle = samples.length >> 1;
-  const early = Math.max(...samples.slice(0, middle));
-  const late = Math.max(...samples.slice(middle));
+  const early = median(samples.slice(0, middle));
+  const late = median(samples.slice(middle));
   const all = samples.map((bytes) => bytes >> 20).join(" ");
   console.log(`${what}: ${early >> 20} MB, then ${late >> 20} MB: ${all}`);
   return late <= early * growthMax;
