@@ -9,6 +9,7 @@ import { openKvFile, usable } from "./kv_file.ts";
 import type { KvStore } from "./kv_store.ts";
 import { openStore, type OpenStoreOptions } from "./open_store.ts";
 import { corrupt } from "./recovery.ts";
+import { storeFile } from "./store_file.ts";
 
 /** How the store in a data directory is opened. */
 export interface OpenKvStoreOptions
@@ -22,15 +23,10 @@ export async function openKvStore(
   options: OpenKvStoreOptions,
 ): Promise<KvStore> {
   const directory = requiredString("directory", options.directory);
-  const place = `data directory ${JSON.stringify(directory)}`;
+  const where = storeFile(directory);
+  const { place } = where;
   const note = `${directory}/opened`;
-  const kv = await openKvFile({
-    directory,
-    place,
-    file: "raft.kv",
-    lock: "lock",
-    corrupt: (what, cause) => corrupt(place, what, cause),
-  });
+  const kv = await openKvFile(where);
   try {
     const incarnationSeen = await usable(place, () => readNote(note, place));
     const store = await openStore(kv, { ...options, place, incarnationSeen });

@@ -44,6 +44,16 @@ async function refusal(
   return once.message;
 }
 
+/**
+ * The file past the lock, as on a file system that has none. Deno KV opens a file with housekeeping
+ * that writes to it, and whoever else writes meanwhile is told that it is locked; it answers only after.
+ */
+async function openUnlocked(directory: string): Promise<Deno.Kv> {
+  const kv = await Deno.openKv(`${directory}/raft.kv`);
+  await kv.get(stateKey);
+  return kv;
+}
+
 async function write(directory: string, incarnations: number): Promise<void> {
   for (let times = 0; times < incarnations; times++) {
     await using store = await openKvStore({ directory, identity });
@@ -185,9 +195,8 @@ Deno.test("openKvStore() refuses or reads whole what a byte of the file was flip
 
 Deno.test("KvStore stops when another process has written to its file", async () => {
   await inDirectory(async (directory) => {
-    // Past the lock, as on a file system that has none.
     const open = async () =>
-      openStore(await Deno.openKv(`${directory}/raft.kv`), { identity });
+      openStore(await openUnlocked(directory), { identity });
     await using one = await open();
     await run(one, {
       hardState: { term: 1, vote: 1, commit: 0 },
@@ -213,10 +222,8 @@ Deno.test("KvStore stops when another process has written to its file", async ()
 
 Deno.test("openStore() keeps what a commit that is under way elsewhere will rest on, or ends that commit", async () => {
   await inDirectory(async (directory) => {
-    // Past the lock, as on a file system that has none.
-    const openKv = () => Deno.openKv(`${directory}/raft.kv`);
-    using first = await openKv();
-    using second = await openKv();
+    using first = await openUnlocked(directory);
+    using second = await openUnlocked(directory);
     const elsewhere = new KvDouble(first);
     await using one = await openStore(elsewhere, { identity });
     await run(one, { entries: [entry(1, 1), entry(2, 1)] });
@@ -229,7 +236,7 @@ Deno.test("openStore() keeps what a commit that is under way elsewhere will rest
       await free.promise;
     };
     const lost = assertRejects(() => save(one, 2, 3, [fill(9)]), StorageError);
-    await held.promise;
+    await Promise.race([held.promise, lost]);
 
     const here = new KvDouble(second);
     here.beforeCommit = async (number) => {
@@ -252,9 +259,8 @@ Deno.test("openStore() of a new file by two owners at once: one has it whole, an
   /** One stops before its commit `turn` until the other is at its commit `other`, and ends meanwhile. */
   const race = async (turn: number, other: number): Promise<void> => {
     await inDirectory(async (directory) => {
-      const openKv = () => Deno.openKv(`${directory}/raft.kv`);
-      using first = await openKv();
-      using second = await openKv();
+      using first = await openUnlocked(directory);
+      using second = await openUnlocked(directory);
       // What a set-up that was interrupted has left, both of them find.
       const broken = new KvDouble(first);
       broken.commitsMax = 3;
@@ -270,7 +276,7 @@ Deno.test("openStore() of a new file by two owners at once: one has it whole, an
       };
       const opening = openStore(one, holding(fill(8), fill(8), fill(8)));
       const settled = opening.catch(() => {});
-      await held.promise;
+      await Promise.race([held.promise, opening]);
       two.beforeCommit = async (number) => {
         if (number !== other) return;
         free.resolve();
