@@ -14,7 +14,10 @@ import {
   type RegisteredService as WireService,
   type ServiceRegistryMethods,
 } from "../../proto/messages/registry.ts";
-import { LeaseKind } from "../../proto/messages/state.ts";
+import {
+  LeaseKind,
+  type Service as ServiceEntry,
+} from "../../proto/messages/state.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
@@ -26,6 +29,8 @@ import {
 } from "../limits.ts";
 import { requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
+import { refusalError } from "../state/answer.ts";
+import { checkedService } from "../state/service_rules.ts";
 import { healthOf, type ServiceQuery } from "../state/services.ts";
 import type { RegisteredService } from "../state/types.ts";
 import { leaseTtlOf } from "./lease_ttl.ts";
@@ -78,22 +83,26 @@ export class RegistryHandler implements RegistryHandlers {
     const requestId = requestIdOf(context);
     const registrationId = nameFrom(requestId);
     const leaseId = `lease-${registrationId}`;
+    const action = `register service "${serviceId}"`;
+    const service: ServiceEntry = {
+      identity,
+      endpoint,
+      metadata,
+      sidecarId,
+      registrationId,
+      leaseId,
+      leaseTtlMs,
+      health: { status: HealthStatus.Healthy, message: "", components: {} },
+      registeredAtMs: 0,
+      expired: false,
+      draining: false,
+    };
+    // What no node takes is not sent to each of them first: it may be large.
+    const checked = checkedService(service, 0);
+    if ("refusal" in checked) throw refusalError(action, checked.refusal);
     await this.#replicated.change(
-      `register service "${serviceId}"`,
-      {
-        registerService: {
-          service: {
-            identity,
-            endpoint,
-            metadata,
-            sidecarId,
-            registrationId,
-            leaseId,
-            leaseTtlMs,
-            health: { status: HealthStatus.Healthy },
-          },
-        },
-      },
+      action,
+      { registerService: { service } },
       context.signal,
       requestId,
     );

@@ -99,6 +99,24 @@ Deno.test("register() refuses what it cannot take, names the field and enters no
   assertEquals(await listed(node), []);
 });
 
+Deno.test("register() refuses a service of 100,000 labels without a word to the log", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const labels = Object.fromEntries(
+    Array.from({ length: 100_000 }, (_, at) => [`label-${at}`, "x"]),
+  );
+  const { appliedIndex } = node.replicated.metadata;
+  const error = await rejection(
+    node.calls.unary(
+      methods.register,
+      serviceOf("a", { metadata: { labels } }),
+    ),
+    Code.InvalidArgument,
+  );
+  assertEquals(error.details[0]?.field, "metadata.labels");
+  assertEquals(node.replicated.metadata.appliedIndex, appliedIndex);
+});
+
 Deno.test("register() refuses a request id of another length", async () => {
   await using cluster = await StateCluster.start(1);
   const error = await rejection(
