@@ -75,7 +75,7 @@ export class FileBackups implements BackupStore {
 
   async *read(id: string): AsyncGenerator<Uint8Array, void, void> {
     if (!this.#kept.has(checkedId(id))) throw noSuchBackup(id);
-    using file = await Deno.open(this.#path(id));
+    using file = await this.#opened(id);
     for (;;) {
       const piece = new Uint8Array(backupPieceBytes);
       const read = await file.read(piece);
@@ -86,8 +86,24 @@ export class FileBackups implements BackupStore {
 
   async delete(id: string): Promise<boolean> {
     if (!this.#kept.delete(checkedId(id))) return false;
-    await Deno.remove(this.#path(id));
-    return true;
+    try {
+      await Deno.remove(this.#path(id));
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  /** The file of a backup, which an operator may have taken away, or another call deleted. */
+  async #opened(id: string): Promise<Deno.FsFile> {
+    try {
+      return await Deno.open(this.#path(id));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      this.#kept.delete(id);
+      throw noSuchBackup(id);
+    }
   }
 
   #path(id: string): string {

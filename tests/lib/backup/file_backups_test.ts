@@ -1,7 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { FileBackups } from "../../../lib/backup/file_backups.ts";
 import { testBackupStore } from "../../contract/backup_store_contract.ts";
+import { Code } from "../../../lib/errors.ts";
 import { allOf, backupBytes, inPieces } from "../../fixtures/backups.ts";
+import { rejection } from "../../fixtures/rejection.ts";
 
 testBackupStore("FileBackups", async () => {
   const folder = await Deno.makeTempDir();
@@ -26,6 +28,23 @@ Deno.test("FileBackups.open() finds what was kept, and removes what was not fini
     assertEquals(await allOf(store.read("a")), bytes);
     const names = Array.from(Deno.readDirSync(folder), ({ name }) => name);
     assertEquals(names.sort(), ["a.backup", "notes.txt", "odd.backup"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("FileBackups has no backup whose file was taken away", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const store = await FileBackups.open(folder);
+    for (const id of ["a", "b"]) {
+      await store.save(id, inPieces(backupBytes(3)));
+      await Deno.remove(`${folder}/${id}.backup`);
+    }
+    await rejection(allOf(store.read("a")), Code.NotFound);
+    assertEquals(await store.delete("b"), false);
+    assertEquals(await store.list(), []);
+    await store.save("a", inPieces(backupBytes(3)));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
