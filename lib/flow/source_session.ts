@@ -85,6 +85,12 @@ export class SourceSession implements BatchSender {
     return this.#underWay;
   }
 
+  /** Whether this node knows of no pipeline that takes the source; nor of the source before its first batch. */
+  get unclaimed(): boolean {
+    return this.#source === undefined ||
+      this.#host.takersOf(this.#source).length === 0;
+  }
+
   /** Whether there is room for one more batch. While there is not, the stream is not to be read. */
   get mayRead(): boolean {
     const may = this.#hasRoom();

@@ -34,21 +34,27 @@ export class PushStream implements SourceListener {
   readonly #wire: PushWire;
   readonly #session: SourceSession;
   readonly #signal: AbortSignal;
+  readonly #caughtUp: () => Promise<void>;
   readonly #onAbort = (): void => this.close();
   #closed = false;
   /** Whoever waits for room, or for the last ack. */
   #wake: () => void = () => {};
 
-  /** Takes `requests` until they end or `signal` aborts; `open` opens the session. */
+  /**
+   * Takes `requests` until they end or `signal` aborts; `open` opens the session. `caughtUp` resolves when
+   * this node knows what others do: before it takes a first batch, or says that no pipeline takes one.
+   */
   constructor(
     wire: PushWire,
     open: (listener: SourceListener) => SourceSession,
     requests: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
+    caughtUp: () => Promise<void> = () => Promise.resolve(),
   ) {
     this.#wire = wire;
     this.#session = open(this);
     this.#signal = signal;
+    this.#caughtUp = caughtUp;
     signal.addEventListener("abort", this.#onAbort);
     this.#read(requests).then(
       () => this.answers.end(),
@@ -84,7 +90,10 @@ export class PushStream implements SourceListener {
     try {
       for await (const message of requests) {
         const batch = this.#wire.batchIn(message);
-        if (batch) session.accept(message, batch.start, batch.end);
+        if (batch) {
+          if (session.unclaimed) await this.#caughtUp();
+          session.accept(message, batch.start, batch.end);
+        }
         while (!this.#closed && !session.mayRead) await this.#woken();
       }
     } finally {

@@ -49,9 +49,12 @@ export const pushServices: readonly Service<PushMethods>[] = [router, source]
 /** The handlers of a node. */
 export class SourceHandler implements Required<Handlers<PushMethods>> {
   readonly #intake: RecordIntakePort;
+  readonly #caughtUp: () => Promise<void>;
 
-  constructor(intake: RecordIntakePort) {
+  /** `caughtUp` resolves when this node knows of every pipeline and offset that others do. */
+  constructor(intake: RecordIntakePort, caughtUp: () => Promise<void>) {
     this.#intake = intake;
+    this.#caughtUp = caughtUp;
   }
 
   async *pushRecords(
@@ -63,6 +66,7 @@ export class SourceHandler implements Required<Handlers<PushMethods>> {
       (listener) => this.#intake.openSource(listener),
       requests,
       signal,
+      this.#caughtUp,
     );
     try {
       yield* stream.answers;

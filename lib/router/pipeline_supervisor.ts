@@ -6,6 +6,7 @@
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
+import { offsetLookupTimeoutMs } from "../limits.ts";
 import { runnablePipeline } from "../flow/runnable_pipeline.ts";
 import { configOf } from "../handlers/admin_handler.ts";
 import type { Pipeline } from "../../proto/messages/state.ts";
@@ -52,6 +53,29 @@ export class PipelineSupervisor {
   start(): void {
     const index = this.#takeAll();
     this.#watching = this.#follow(index);
+  }
+
+  /**
+   * Resolves when what runs here is as everything says that was answered, by whatever node, before the
+   * call; without a majority of the nodes after a bounded time, as records flow on without one.
+   */
+  async caughtUp(): Promise<void> {
+    const late = new AbortController();
+    const cancel = this.#scheduler.after(
+      offsetLookupTimeoutMs,
+      () => late.abort(),
+    );
+    try {
+      await this.#replicated.upToDate(late.signal);
+    } catch {
+      return;
+    } finally {
+      cancel();
+    }
+    // What is to be followed is there, and followed by the next turn; services are told of in that.
+    for (let turns = 0; turns < 2; turns++) {
+      await new Promise<void>((resolve) => this.#scheduler.soon(resolve));
+    }
   }
 
   /** Follows no more; what runs goes on. Idempotent. */

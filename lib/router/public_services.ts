@@ -77,6 +77,8 @@ export interface PublicServicesParts {
   readonly backups: BackupStore;
   /** Largest message that is sent. */
   readonly messageBytesMax: number;
+  /** Resolves when this node knows of every pipeline and offset that others do. */
+  readonly caughtUp: () => Promise<void>;
 }
 
 /** The services of one node. */
@@ -92,10 +94,9 @@ export class PublicServices {
 
   /** Serves sources, services and operators. */
   addPublic(server: RpcServer): void {
-    const { replicated, leases, flow, letters, activity, leader, backups } =
-      this.#parts;
-    const { messageBytesMax } = this.#parts;
-    const source = new SourceHandler(flow);
+    const { replicated, leases, flow, letters, activity, leader } = this.#parts;
+    const { backups, messageBytesMax, caughtUp } = this.#parts;
+    const source = new SourceHandler(flow, caughtUp);
     const deadLetters = {
       letters,
       flow,
@@ -109,7 +110,10 @@ export class PublicServices {
       .add(registryService, new RegistryHandler(replicated, leases, activity))
       .add(checkpointService, new CheckpointHandler(replicated))
       .add(sidecarService, new SidecarCoordinatorImpl(replicated, leases))
-      .add(dataPlaneService, new DataPlaneHandler({ flow, expectSource }))
+      .add(
+        dataPlaneService,
+        new DataPlaneHandler({ flow, expectSource: caughtUp }),
+      )
       .add(deadLetterService, new DeadLetterHandler(deadLetters))
       .add(backupService, new BackupHandler(replicated, backups))
       .add(clusterService, this.#cluster());
@@ -148,9 +152,6 @@ export class PublicServices {
     return new ClusterHandler(replicated.metadata, store, leases);
   }
 }
-
-/** A router has the committed offsets of all sources itself. */
-const expectSource = (): Promise<void> => Promise.resolve();
 
 /** Of a pipeline that is no more. */
 const builtIn: LetterBounds = {

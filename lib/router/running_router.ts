@@ -173,6 +173,11 @@ export class RunningRouter {
     );
     const ofNode = () => nodeMetrics(nodeId, node.metadata, letters);
     const activity = this.#startMetrics(flow, pulls, directory, ofNode);
+    const supervisor = new PipelineSupervisor(
+      replicated,
+      pipelinesPort({ flow, directory, outlets, pulls }),
+      systemScheduler,
+    );
     const services = this.#services = new PublicServices({
       replicated,
       leases,
@@ -186,18 +191,12 @@ export class RunningRouter {
       leader,
       backups: await FileBackups.open(`${dataDir}/backups`),
       messageBytesMax: dial.messageBytesMax,
+      caughtUp: () => supervisor.caughtUp(),
     });
     const raft = await this.#listenToPeers(peers, services);
     const http = await this.#listenToReaders(activity, node);
     await this.#becomeMember(node, signal);
-    this.#own(
-      new PipelineSupervisor(
-        replicated,
-        pipelinesPort({ flow, directory, outlets, pulls }),
-        systemScheduler,
-      ),
-      (supervisor) => supervisor.close(),
-    ).start();
+    this.#own(supervisor, (supervisor) => supervisor.close()).start();
     const server = this.#ownServer();
     services.addPublic(server);
     const grpc = await server.listen(this.#options.grpcAddr, "grpcAddr");
