@@ -352,8 +352,9 @@ function noQuorum(cause: ConveyorError): ConveyorError {
 function tooLarge(bytes: number): ConveyorError {
   const description =
     `must be at most ${commandBytesMax} bytes, found ${bytes}`;
+  // No time makes it smaller, so that it is not to be sent again.
   return new ConveyorError(
-    Code.ResourceExhausted,
+    Code.InvalidArgument,
     `Cannot propose the command: it ${description}`,
     { details: [{ field: "command", description }] },
   );

@@ -26,6 +26,8 @@ import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import { requiredString } from "../options.ts";
 import type { CallContext } from "../rpc/handler.ts";
+import { refusalError } from "../state/answer.ts";
+import { checkedSidecar } from "../state/sidecar_rules.ts";
 import type { Untold } from "../state/assignments.ts";
 import type { StateEvent } from "../state/types.ts";
 import { configOf } from "./admin_handler.ts";
@@ -86,29 +88,36 @@ export class SidecarCoordinatorImpl {
     const requestId = requestIdOf(context);
     const registrationId = nameFrom(requestId);
     const leaseTtlMs = leaseTtlOf(request.heartbeatInterval);
+    const action = `register sidecar "${sidecarId}"`;
+    const sidecar: Sidecar = {
+      sidecarId,
+      podName,
+      namespace,
+      endpoint: sidecarEndpoint,
+      services: request.localServices,
+      registrationId,
+      leaseTtlMs,
+      registeredAtMs: 0,
+      expired: false,
+      draining: false,
+      unhealthy: [],
+      told: {},
+      toldDraining: false,
+    };
+    // What no node takes is not sent to each of them first: it may be large.
+    const checked = checkedSidecar(sidecar, 0);
+    if ("refusal" in checked) throw refusalError(action, checked.refusal);
     await this.#replicated.change(
-      `register sidecar "${sidecarId}"`,
-      {
-        registerSidecar: {
-          sidecar: {
-            sidecarId,
-            podName,
-            namespace,
-            endpoint: sidecarEndpoint,
-            services: request.localServices,
-            registrationId,
-            leaseTtlMs,
-          },
-        },
-      },
+      action,
+      { registerSidecar: { sidecar } },
       context.signal,
       requestId,
     );
     const { sidecars, assignments } = this.#replicated.state;
-    const sidecar = sidecars.get(sidecarId);
+    const entered = sidecars.get(sidecarId);
     const held = assignments.of(sidecarId);
-    if (sidecar?.registrationId === registrationId) {
-      await this.#tellRest(sidecar, context.signal);
+    if (entered?.registrationId === registrationId) {
+      await this.#tellRest(entered, context.signal);
     }
     return {
       success: true,

@@ -60,7 +60,7 @@ Deno.test("propose() refuses a command that is too large before it enters the lo
     () => cluster.metadata(1).propose(new Uint8Array(commandBytesMax + 1)),
     ConveyorError,
   );
-  assertEquals(error.code, Code.ResourceExhausted);
+  assertEquals(error.code, Code.InvalidArgument);
   assertEquals(error.details[0]?.field, "command");
   assertEquals(cluster.metadata(1).status().commit, before);
 });

@@ -86,6 +86,19 @@ function inShort({ commands }: HeartbeatResponse): string[] {
   });
 }
 
+Deno.test("registerSidecar() refuses a sidecar of 100,000 services without a word to the log", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const { appliedIndex } = node.replicated.metadata;
+  const names = Array.from({ length: 100_000 }, (_, at) => `service-${at}`);
+  const error = await rejection(
+    enter(node, "a", names),
+    Code.InvalidArgument,
+  );
+  assertEquals(error.details[0]?.field, "local_services");
+  assertEquals(node.replicated.metadata.appliedIndex, appliedIndex);
+});
+
 Deno.test("registerSidecar() is committed everywhere, and answers what is to be run", async () => {
   await using cluster = await StateCluster.start(3);
   const node = cluster.node(await cluster.follower());
