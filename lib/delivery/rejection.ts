@@ -15,16 +15,14 @@ export enum Rejection {
   NoCredit = 3,
   /** The source, or all sources together, have as many records or bytes under way as they may. */
   NoRoom = 4,
-  /** The router is about to stop. */
-  Draining = 5,
   /** Its pipeline was removed, or updated so that it takes no more of the source, before the record was settled. */
-  PipelineRemoved = 6,
+  PipelineRemoved = 5,
   /** More partitions are active than are kept. */
-  TooManyPartitions = 7,
+  TooManyPartitions = 6,
   /** Its batch has more bytes than the router may hold at all. */
-  TooLarge = 8,
+  TooLarge = 7,
   /** A source that is pulled from has sent a record of another one. */
-  ForeignSource = 9,
+  ForeignSource = 8,
 }
 
 const sentences: Readonly<Record<Rejection, string>> = {
@@ -36,7 +34,6 @@ const sentences: Readonly<Record<Rejection, string>> = {
     "the source sent more records than it had credit for: wait for credit and send it again",
   [Rejection.NoRoom]:
     "the router holds as many records of the source as it may: wait for acks and send it again",
-  [Rejection.Draining]: "the router is stopping: send it again to another node",
   [Rejection.PipelineRemoved]:
     "its pipeline was removed, or takes its source no more, before the record was settled: send it again if it is still wanted",
   [Rejection.TooManyPartitions]:

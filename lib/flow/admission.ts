@@ -25,7 +25,6 @@ export interface Admitted {
 export interface AdmissionInputs {
   readonly context: FlowContext;
   readonly sources: Sources;
-  readonly draining: boolean;
   readonly takersOf: (source: Source) => readonly Taker[];
   /** The source that the router asked for the batch; undefined: it was pushed. */
   readonly pulledFrom: string | undefined;
@@ -123,7 +122,7 @@ function admittedOf(
 }
 
 function beginTurn(inputs: AdmissionInputs, sourceId: string): Turn {
-  const { context: { buffer }, sources, draining, takersOf, bytes } = inputs;
+  const { context: { buffer }, sources, takersOf, bytes } = inputs;
   const isForeign = inputs.pulledFrom !== undefined &&
     inputs.pulledFrom !== sourceId;
   const source = sourceId === "" || isForeign
@@ -134,7 +133,6 @@ function beginTurn(inputs: AdmissionInputs, sourceId: string): Turn {
   if (sourceId === "") refusal = Rejection.NoIdentity;
   else if (isForeign) refusal = Rejection.ForeignSource;
   else if (source === undefined) refusal = Rejection.TooManyPartitions;
-  else if (draining) refusal = Rejection.Draining;
   else if (takers.length === 0) refusal = Rejection.NoPipeline;
   else if (bytes > buffer.bounds.bytesMax) refusal = Rejection.TooLarge;
   else if (!buffer.fits(source.account, bytes)) refusal = Rejection.NoRoom;

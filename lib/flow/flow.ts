@@ -10,7 +10,6 @@ import { AckTracker } from "../delivery/ack_tracker.ts";
 import { Buffer } from "../delivery/buffer.ts";
 import type { Intake } from "../delivery/intake.ts";
 import { pressureLevel } from "../delivery/pressure.ts";
-import { Code, ConveyorError } from "../errors.ts";
 import { housekeepingMs } from "../limits.ts";
 import type { BackpressureLevel } from "../../proto/messages/source.ts";
 import type { CompiledPipeline } from "../routing/types.ts";
@@ -30,6 +29,7 @@ import {
 } from "./source_session.ts";
 import { Sources } from "./sources.ts";
 import { StageEntry } from "./stage_entry.ts";
+import { stopping } from "./stopping.ts";
 import { Views } from "./views.ts";
 
 /** Answers a request for credit. */
@@ -282,11 +282,4 @@ export class Flow implements AsyncDisposable {
       this.#cancelTick = this.#tickLater();
     });
   }
-}
-
-function stopping(what: string): ConveyorError {
-  return new ConveyorError(
-    Code.Unavailable,
-    `Cannot ${what}: the router is stopping`,
-  );
 }

@@ -14,6 +14,7 @@ import { admit, type Admitted } from "./admission.ts";
 import type { FlowContext } from "./flow_context.ts";
 import { type BatchSender, SourceBatch } from "./source_batch.ts";
 import type { Source, Sources, Taker } from "./sources.ts";
+import { stopping } from "./stopping.ts";
 
 /**
  * What a source is told: within `accept`, or when something has become known. The functions must not
@@ -101,10 +102,12 @@ export class SourceSession implements BatchSender {
 
   /**
    * Takes the serialized conveyor.common.RecordBatch in a range of `bytes`, which must not change
-   * any more. Throws InvalidArgument when it is malformed: then no record of it is taken.
+   * any more. Throws when no record of it is taken: InvalidArgument when it is malformed, Unavailable once
+   * the flow drains. A source sends again what was not answered; a rejection it might take for the last word.
    */
   accept(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     const { context, sources, draining, takersOf } = this.#host;
+    if (draining) throw stopping("take records");
     const { tracker, views, ports } = context;
     const view = views.records.take();
     try {
@@ -120,7 +123,6 @@ export class SourceSession implements BatchSender {
       {
         context,
         sources,
-        draining,
         takersOf,
         pulledFrom: this.#pulledFrom,
         credit: this.#pulledFrom !== undefined

@@ -5,6 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { AdminClient, SourceClient } from "@conveyor/grpc";
 import { serveSink } from "@conveyor/grpc/connector";
+import { freePorts } from "../fixtures/free_ports.ts";
 import { inFolder } from "../fixtures/in_folder.ts";
 import { line, numbers } from "../fixtures/router_setup.ts";
 import { ServerProcess } from "../fixtures/server_process.ts";
@@ -60,6 +61,43 @@ test("server.ts settles what is in flight at SIGTERM, and starts again with it",
     "numbers",
   );
   assertEquals(await source.resumePositions(), new Map([[0, 2n]]));
+});
+
+test("what a source pushes while server.ts drains is taken when it runs again", async (folder) => {
+  const [port] = freePorts(1);
+  const args = [
+    ...["--listen-addr", `127.0.0.1:${port}`, "--http-addr", "off"],
+    ...["--data-dir", `${folder}/data`],
+  ];
+  await using first = new ServerProcess(args);
+  const url = await first.url();
+  const entered = Promise.withResolvers<void>();
+  const leave = Promise.withResolvers<void>();
+  await using _sink = await serveSink(async () => {
+    entered.resolve();
+    await leave.promise;
+  }, {
+    address: "127.0.0.1:0",
+    signals: false,
+    register: {
+      router: url,
+      service: { serviceId: "store-1", name: "store" },
+    },
+  });
+  await using admin = await AdminClient.connect(url);
+  await admin.createPipeline(line("store"));
+  await using source = await SourceClient.connect(url, "numbers");
+  const before = source.push(numbers(1));
+  await entered.promise;
+  first.signal("SIGTERM");
+  await first.line("drains");
+  const meanwhile = source.push(numbers(1_000, 2));
+  leave.resolve();
+  assertEquals(await first.ended(), 0);
+  await using second = new ServerProcess(args);
+  await second.url();
+  const outcomes = [...await before, ...await meanwhile];
+  assertEquals(outcomes.filter(({ error }) => error !== ""), []);
 });
 
 test("server.ts stops at once at a second signal", async (folder) => {
