@@ -38,6 +38,8 @@ export class RouterServer implements AsyncDisposable {
   readonly #stopping = new AbortController();
   #starting: Promise<RunningRouter> | undefined;
   #closing: Promise<void> | undefined;
+  /** Why the node had to stop by itself. */
+  #failure: Error | undefined;
 
   /** Checks the options; InvalidArgument names the one that breaks a rule. */
   constructor(options: RouterServerOptions = {}) {
@@ -55,7 +57,12 @@ export class RouterServer implements AsyncDisposable {
       (reason) => this.#fail(reason),
       this.#stopping.signal,
     );
-    return (await this.#starting).addresses;
+    try {
+      return (await this.#starting).addresses;
+    } catch (error) {
+      // What else the start waited for was given up because of it.
+      throw this.#failure ?? error;
+    }
   }
 
   /** Starts, and resolves when the router has closed; rejects when it had to stop by itself. */
@@ -85,6 +92,7 @@ export class RouterServer implements AsyncDisposable {
   }
 
   #fail(reason: Error): void {
+    this.#failure ??= reason;
     this.#stopped.reject(reason);
     // Whoever does not wait for `run` finds the reason in the log.
     this.#stopped.promise.catch(() => {});

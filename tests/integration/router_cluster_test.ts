@@ -13,6 +13,7 @@ import {
   SourceClient,
 } from "@conveyor/grpc";
 import { serveSink } from "@conveyor/grpc/connector";
+import { exitCodes } from "../../lib/config/exit_code.ts";
 import { RouterCluster } from "../fixtures/router_cluster.ts";
 import { line, numberOf, numbers } from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
@@ -72,7 +73,7 @@ test("a cluster of routers takes records at every node, and goes on without its 
   assertEquals(stored.size, first + 99);
 });
 
-test("a node is taken in by --join, gets its vote, outlives a restart of all, and is let go", async () => {
+test("a node is taken in by --join, gets its vote, outlives a restart of all, and is let go for good", async () => {
   await using cluster = await RouterCluster.start();
   const fourth = cluster.newcomer(4);
   {
@@ -90,6 +91,10 @@ test("a node is taken in by --join, gets its vote, outlives a restart of all, an
   assertEquals((await admin.listPipelines()).map(({ id }) => id), ["line"]);
   const left = await members.removeNode(4n);
   assertEquals(left.map(({ nodeId }) => nodeId), [1n, 2n, 3n]);
+  await fourth.kill();
+  const again = fourth.start();
+  assertEquals(await again.ended(), exitCodes.configuration);
+  await again.line("Cannot talk to node 4: it was removed");
 });
 
 /** Waits until the next record to resume from is this one: offsets are committed now and then. */
