@@ -10,6 +10,7 @@ import type { Record, RecordId } from "../proto/messages/common.ts";
 import { AckStatus } from "../proto/messages/source.ts";
 import { schema } from "../proto/schema.ts";
 import type { PushAck } from "./push_wire.ts";
+import { recordBytes } from "./record_bytes.ts";
 
 const recordCodec = codecOf<Record>(
   schema.lookupType("conveyor.common.Record"),
@@ -111,7 +112,7 @@ export class PushLedger {
     let at = push.from;
     for (; at < push.records.length && places.length < max; at++) {
       if (push.states[at] !== State.Unsent) continue;
-      bytes += bytesOf(push.records[at]!);
+      bytes += recordBytes(push.records[at]!);
       if (bytes > pushBatchBytes && places.length > 0) break;
       places.push(at);
     }
@@ -255,18 +256,6 @@ export class PushLedger {
     }
     return { ...record, id: { ...id, sourceId } };
   }
-}
-
-/** What a record takes, about. */
-function bytesOf(
-  { payload, key, metadata = {} }: MessageInit<Record>,
-): number {
-  let bytes = (payload?.length ?? 0) + (key?.length ?? 0);
-  for (const name in metadata) {
-    // In UTF-8 a character is three bytes at most.
-    bytes += 3 * (name.length + metadata[name]!.length);
-  }
-  return bytes;
 }
 
 /** Acks mostly come in the order of the records; else by identity. */

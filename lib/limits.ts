@@ -79,8 +79,8 @@ export const watermarksAtOnceMax = 50_000;
 export const pullLookMs = 20;
 /** What was read of a pull that is over is acknowledged if it settles within this. */
 export const pullLeaveMs = 10_000;
-/** Bytes of payload gathered into one pulled batch; a single larger record goes alone. */
-export const pullBatchBytes = 4 * 1024 * 1024;
+/** Bytes of the records of one pulled batch; a single larger record goes alone. Any router takes as much. */
+export const pullBatchBytes = 1024 * 1024;
 
 /** Records that a source client sends as one batch, unless the router recommends another number. */
 export const pushBatchRecords = 500;

@@ -2,17 +2,21 @@
  * A stream of records, served as a source that a router pulls from. No more records are under way
  * than the router allows: what it has acknowledged makes room for more.
  */
-import type { MessageInit } from "../../proto/codec.ts";
+import { recordBytes } from "../../clients/record_bytes.ts";
+import { codecOf, type MessageInit } from "../../proto/codec.ts";
 import type {
   Record,
+  RecordBatch,
   RecordId,
   Watermark,
 } from "../../proto/messages/common.ts";
-import type {
-  PullRequest,
-  RecordAck,
-  SourceServiceMethods,
+import {
+  AckStatus,
+  type PullRequest,
+  type RecordAck,
+  type SourceServiceMethods,
 } from "../../proto/messages/source.ts";
+import { schema } from "../../proto/schema.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import {
@@ -22,6 +26,7 @@ import {
   requiredObject,
 } from "../options.ts";
 import {
+  messageBytesMax,
   pullBatchBytes,
   pullBatchRecords,
   pullPartitionsMax,
@@ -29,6 +34,7 @@ import {
 } from "../limits.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
 import { partitionsLabel } from "../state/pull_shares.ts";
+import { gatheredRecords } from "./gathered_records.ts";
 import type { RegisterOptions } from "./registration.ts";
 import {
   type Connector,
@@ -40,6 +46,10 @@ import {
 
 const service: Service<SourceServiceMethods> = serviceOf(
   "conveyor.source.SourceService",
+);
+const { methods } = service;
+const batchCodec = codecOf<RecordBatch>(
+  schema.lookupType("conveyor.common.RecordBatch"),
 );
 
 /** Where a pull starts. */
@@ -63,7 +73,10 @@ export type SourceFunction = (
 export interface SourceHandlers {
   /** Yields the records. */
   readonly pull: SourceFunction;
-  /** Told what became of records. @default nothing is done */
+  /**
+   * Told what became of records. One that was rejected is asked for again, but for one that is larger
+   * than a message may be: it is left out. @default nothing is done
+   */
   readonly acknowledge?: (acks: readonly RecordAck[]) => void | Promise<void>;
   /**
    * Partitions that it has, from 0, when the nodes of a router are to share them: each is then pulled
@@ -103,7 +116,12 @@ export async function serveSource(
     : requiredObject("source", source);
   requiredFunction("source.pull", handlers.pull);
   optionalFunctions("source", handlers, "acknowledge", "watermarks");
-  return await serveHandlers(service, handlersOf(handlers, resolved), {
+  const parts = {
+    ...resolved,
+    source: handlers,
+    messageBytesMax: options.messageBytesMax ?? messageBytesMax,
+  };
+  return await serveHandlers(service, handlersOf(parts), {
     ...options,
     ...options.register &&
       { register: pulledFrom(options.register, handlers.partitions) },
@@ -133,14 +151,21 @@ function pulledFrom(
   };
 }
 
+/** What is served, and how. */
+interface SourceParts extends Pick<ResolvedConnectorOptions, "id" | "report"> {
+  readonly source: SourceHandlers;
+  /** Largest message that is sent. */
+  readonly messageBytesMax: number;
+}
+
 function handlersOf(
-  source: SourceHandlers,
-  { id }: ResolvedConnectorOptions,
+  parts: SourceParts,
 ): Handlers<SourceServiceMethods> {
+  const { source, id } = parts;
   const pulls = new Map<string, Set<PullWindow>>();
   return {
     pullRecords: (request, context) =>
-      pullBatches(source, pulls, request, context),
+      pullBatches(parts, pulls, request, context),
     acknowledge: async ({ sourceId, consumerId, recordAcks }) => {
       await source.acknowledge?.(recordAcks);
       const windows = pulls.get(keyOf(sourceId, consumerId)) ?? [];
@@ -159,7 +184,7 @@ function handlersOf(
 }
 
 async function* pullBatches(
-  source: SourceHandlers,
+  { source, report, messageBytesMax }: SourceParts,
   pulls: Map<string, Set<PullWindow>>,
   request: PullRequest,
   { signal }: CallContext,
@@ -184,37 +209,79 @@ async function* pullBatches(
   );
   const partitions = new Set(request.partitions);
   const batchRecords = request.maxBatchRecords || pullBatchRecords;
+  const bytesMax = Math.min(
+    messageBytesMax,
+    Number(request.maxMessageBytes) || Infinity,
+  );
   let batches = 0;
   try {
-    let records: MessageInit<Record>[] = [];
-    let bytes = 0;
-    for await (
-      const record of inReach(
+    const gathered = gatheredRecords(
+      wanted(
         source.pull({ sourceId, positions, partitions, signal }),
-        signal,
-      )
-    ) {
-      if (record !== pause) {
-        requireSourceId(record);
-        if (!isWanted(partitions, record)) continue;
-        records.push(record);
-        bytes += record.payload?.length ?? 0;
+        partitions,
+      ),
+      () => Math.min(batchRecords, window.room),
+      signal,
+    );
+    for await (const records of gathered) {
+      const batch = { batchId: `${key}/${++batches}`, records };
+      const reason = tooLarge(batch, bytesMax);
+      if (reason !== undefined) {
+        report(methods.pullRecords.path, reason);
+        await source.acknowledge?.([rejected(records[0]!, reason)]);
+        continue;
       }
-      const full = records.length >= batchRecords ||
-        records.length >= window.room || bytes >= pullBatchBytes;
-      if (records.length === 0 || !(full || record === pause)) continue;
       if (!await window.take(records)) return;
-      yield { batchId: `${key}/${++batches}`, records };
-      records = [];
-      bytes = 0;
-    }
-    if (records.length > 0 && await window.take(records)) {
-      yield { batchId: `${key}/${++batches}`, records };
+      yield batch;
     }
   } finally {
     siblings.delete(window);
     if (siblings.size === 0) pulls.delete(key);
   }
+}
+
+/** The records of the partitions that are wanted. */
+async function* wanted(
+  records: AsyncIterable<MessageInit<Record>>,
+  partitions: ReadonlySet<number>,
+): AsyncGenerator<MessageInit<Record>, void, void> {
+  for await (const record of records) {
+    requireSourceId(record);
+    if (isWanted(partitions, record)) yield record;
+  }
+}
+
+/** Why a batch is not received by who pulls; one of several records always is. */
+function tooLarge(
+  batch: MessageInit<RecordBatch>,
+  bytesMax: number,
+): ConveyorError | undefined {
+  const [record, ...others] = batch.records!;
+  if (others.length > 0 || recordBytes(record!) <= pullBatchBytes) return;
+  const { length } = batchCodec.encode(batch);
+  if (length <= bytesMax) return;
+  return new ConveyorError(
+    Code.OutOfRange,
+    `Cannot send record ${
+      recordKey(record!.id)
+    }, which is left out: a message with it has ${length} bytes, and may have ${bytesMax}`,
+  );
+}
+
+function rejected(
+  { id }: MessageInit<Record>,
+  { message }: ConveyorError,
+): RecordAck {
+  return {
+    recordId: {
+      sourceId: id?.sourceId ?? "",
+      partition: id?.partition ?? 0,
+      sequenceNumber: id?.sequenceNumber ?? 0n,
+      idempotencyKey: id?.idempotencyKey ?? new Uint8Array(0),
+    },
+    status: AckStatus.Rejected,
+    errorMessage: message,
+  };
 }
 
 /** A record that nobody could acknowledge is a fault of the source, not of who pulls. */
@@ -231,42 +298,6 @@ function isWanted(
   { id }: MessageInit<Record>,
 ): boolean {
   return partitions.size === 0 || partitions.has(id?.partition ?? 0);
-}
-
-/** Stands between records where the source has to be waited for: what is gathered may leave. */
-const pause = Symbol("pause");
-
-/**
- * The records of `source`, with a `pause` wherever the next one is not there at once, until `signal`
- * aborts: a source that looks at no signal must not keep the call.
- */
-async function* inReach<T>(
-  source: AsyncIterable<T>,
-  signal: AbortSignal,
-): AsyncGenerator<T | typeof pause, void, void> {
-  const iterator = source[Symbol.asyncIterator]();
-  const left = Promise.withResolvers<typeof pause>();
-  const onAbort = (): void => left.resolve(pause);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    while (!signal.aborted) {
-      const next = iterator.next();
-      const turn = Promise.withResolvers<typeof pause>();
-      const timer = setTimeout(() => turn.resolve(pause), 0);
-      let first = await Promise.race([next, turn.promise, left.promise]);
-      clearTimeout(timer);
-      if (first === pause) {
-        yield pause;
-        first = await Promise.race([next, left.promise]);
-      }
-      if (first === pause || first.done) return;
-      yield first.value;
-    }
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    // Not awaited: an iterator that waits for its next record returns only after it.
-    iterator.return?.().catch(() => {});
-  }
 }
 
 /** How many records one pull may still have under way. */

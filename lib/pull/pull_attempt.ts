@@ -140,7 +140,7 @@ export class PullAttempt implements SourceListener {
   /** Asks for what comes after the committed offsets, as no commit that was answered is missed. */
   async #request(signal: AbortSignal): Promise<Uint8Array> {
     const { sourceId, consumerId, partition, inFlightMax } = this.#target;
-    const { progress } = this.#ports;
+    const { channels, progress } = this.#ports;
     const positions = await progress.positions(sourceId, signal);
     return pullRequest.encode({
       sourceId,
@@ -151,6 +151,7 @@ export class PullAttempt implements SourceListener {
       maxInFlight: inFlightMax,
       maxBatchRecords: this.#batchRecords,
       partitions: partition === undefined ? [] : [partition],
+      maxMessageBytes: BigInt(channels.messageBytesMax),
     });
   }
 

@@ -10,6 +10,7 @@ import type { Endpoint } from "../../proto/messages/common.ts";
 import { within } from "../consensus/within.ts";
 import type { CallLimits } from "../delivery/ports.ts";
 import { Code, ConveyorError } from "../errors.ts";
+import { messageBytesMax } from "../limits.ts";
 import { blamingTheLarge } from "../runtime/oversized.ts";
 
 /** The connection to one address. */
@@ -31,6 +32,11 @@ export class ChannelPool implements AsyncDisposable {
   /** `options` say how services are dialled. */
   constructor(options: ConnectOptions = {}) {
     this.#options = options;
+  }
+
+  /** Bytes of the largest message that is received. */
+  get messageBytesMax(): number {
+    return this.#options.messageBytesMax ?? messageBytesMax;
   }
 
   /**

@@ -233,6 +233,12 @@ export interface PullRequest {
   maxBatchRecords: number;
   /** Only records of these partitions are wanted; none named: of all. */
   partitions: number[];
+  /**
+   * Bytes of the largest message that the consumer receives; 0: not said. A
+   * record that goes into none is left out, and its source is told that it was
+   * rejected: sent, it would end every pull at its place.
+   */
+  maxMessageBytes: bigint;
 }
 
 /** Where to start in one partition. */

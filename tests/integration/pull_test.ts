@@ -190,6 +190,41 @@ test("a batch with more records than there is room for is asked for again until 
   assertEquals(refused.size, 2_000);
 });
 
+test("large records are pulled in batches that the router takes; one that it does not take is rejected and left out", async () => {
+  const messageBytesMax = 2 * 1024 * 1024;
+  await using setup = await RouterSetup.start({ grpc: { messageBytesMax } });
+  const sizes = [900_000, 900_000, 900_000, 3_000_000, 10, 1_900_000];
+  const acks = new Map<bigint, AckStatus>();
+  const stored: number[] = [];
+  await setup.sink("store", ({ payload }) => void stored.push(payload.length));
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  await setup.pulled("numbers", {
+    pull: async function* ({ sourceId, positions }) {
+      const first = Number(positions.get(0) ?? 1n);
+      for (let n = first; n <= sizes.length; n++) {
+        yield await Promise.resolve({
+          id: { sourceId, sequenceNumber: BigInt(n) },
+          payload: new Uint8Array(sizes[n - 1]!),
+        });
+      }
+    },
+    acknowledge: (some) => {
+      for (const { recordId, status } of some) {
+        acks.set(recordId!.sequenceNumber, status);
+      }
+    },
+  });
+  await until(() => acks.size === sizes.length);
+  assertEquals(stored, [900_000, 900_000, 900_000, 10, 1_900_000]);
+  assertEquals(
+    [...acks].flatMap(([n, status]) =>
+      status === AckStatus.Rejected ? [n] : []
+    ),
+    [4n],
+  );
+});
+
 test("a source that is pulled from speaks for no other", async () => {
   const refused: string[] = [];
   await using source = await served(sourceService, {
