@@ -2,6 +2,9 @@
  * A script of this folder in a process of its own, which prints lines. It ends
  * with its standard input, so it cannot outlive us, and disposing of it kills it.
  */
+import { signalled } from "../fixtures/signalled.ts";
+
+/** A running script; it is killed when this is disposed of. */
 export class Child {
   readonly #process: Deno.ChildProcess;
   readonly #stdin: WritableStream<Uint8Array>;
@@ -53,7 +56,7 @@ export class Child {
 
   /** Asks it to end; the status comes once it did. */
   terminate(): Promise<Deno.CommandStatus> {
-    if (!this.#exited) this.#process.kill("SIGTERM");
+    signalled(this.#process, "SIGTERM");
     return this.#process.status;
   }
 
@@ -65,7 +68,7 @@ export class Child {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#exited) this.#process.kill("SIGKILL");
+    signalled(this.#process, "SIGKILL");
     await this.#process.status;
     await this.#errorText;
     for await (const _ of this.#lines);
