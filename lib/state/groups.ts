@@ -1,9 +1,9 @@
 /**
- * Groups of services that share partitions. Whoever joins, leaves, loses its lease or gets it back
- * makes a new generation, and the partitions are shared out anew by registry/group.ts. A generation
- * is the number of the command that made it: it rises over all groups and for ever, also for a group
- * that was gone and is made again. One command makes at most one generation of a group, however many
- * members it touches.
+ * Groups of services that share partitions. Whoever joins, leaves, registers anew, loses its lease or
+ * gets it back makes a new generation, and the partitions are shared out anew by registry/group.ts. A
+ * generation is the number of the command that made it: it rises over all groups and for ever, also for
+ * a group that was gone and is made again. One command makes at most one generation of a group, however
+ * many members it touches.
  */
 import { Code } from "../errors.ts";
 import {
@@ -151,7 +151,9 @@ export class Groups implements Aggregate, GroupsView {
       case "serviceModified":
       case "serviceHealthChanged": {
         const { service, before } = event;
-        if (service.expired === before.expired) break;
+        // Who was replaced knows the generation, and is to commit no more under it.
+        const replaced = service.registrationId !== before.registrationId;
+        if (service.expired === before.expired && !replaced) break;
         for (const id of this.groupsOf(service.identity.serviceId)) {
           this.#unsettled.add(id);
         }

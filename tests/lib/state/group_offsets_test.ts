@@ -76,3 +76,14 @@ Deno.test("GroupOffsets.commit() refuses what is malformed", () => {
   const bad = [{ sourceId: "a", partitions: [0], offsets: [] }];
   assertEquals(machine.refused(commit({ sources: bad })).field, "offsets");
 });
+
+Deno.test("GroupOffsets.commit() takes nothing more from a member whose registration was replaced", () => {
+  const machine = withMember();
+  const { generation } = machine.state.groups.get("g")!;
+  const service = serviceNamed("s", { registrationId: "newer" });
+  machine.run({ registerService: { service } });
+  const { code, field } = machine.refused(
+    commit({ memberId: "s", generation }),
+  );
+  assertEquals([code, field], [Code.FailedPrecondition, "generation"]);
+});

@@ -155,12 +155,17 @@ Deno.test("Groups give the partitions of a member whose lease ran out to others,
   assertEquals(machine.state.groups.groupsOf("a"), []);
 });
 
-Deno.test("Groups keep members of a service that registers again", () => {
+Deno.test("Groups keep members of a service that registers again, in a new generation", () => {
   const machine = withStage(4);
   join(machine, "a");
   const service = serviceNamed("a", { registrationId: "newer" });
   assertEquals(moves(machine.run({ registerService: { service } })), "");
   assertEquals(shares(machine), "a:0,1,2,3");
+  const { generation } = machine.state.groups.get("g")!;
+  assertEquals(generation, machine.index);
+  const draining = { serviceId: "a", registrationId: "newer", draining: true };
+  machine.run({ setServiceDraining: draining });
+  assertEquals(machine.state.groups.get("g")!.generation, generation);
 });
 
 Deno.test("Groups follow the parallelism of their stage", () => {
