@@ -1,6 +1,7 @@
 /**
  * Keeps a connector registered with a router: registers, sends heartbeats, registers again when the
- * router has forgotten it, and says goodbye when the connector closes. A router that is lost is left
+ * router has forgotten it, and says goodbye when the connector closes. One that another has replaced
+ * under its id leaves it the place until that is gone. A router that is lost is left
  * for another one under the same registration. That all are away for a while does not end the
  * connector: who knows its address can go on calling it.
  */
@@ -9,7 +10,7 @@ import { parseAddress } from "../../clients/address.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
 import { RegistryClient } from "../../clients/registry_client.ts";
 import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
-import { invalidArgument } from "../errors.ts";
+import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import {
   integerOption,
   requiredFunction,
@@ -121,6 +122,8 @@ export class Registration {
   readonly #closing = new AbortController();
   #registry: RegistryClient | undefined;
   #registrationId = "";
+  /** Where the one is that took its id; empty: there is none. */
+  #replacedBy = "";
   #beating: Promise<void> = Promise.resolve();
 
   /**
@@ -204,8 +207,12 @@ export class Registration {
     let failures = 0;
     while (!signal.aborted) {
       try {
-        if (this.#registrationId === "") await this.#register(registry);
-        for await (const _ of this.#beat(registry)) failures = 0;
+        if (this.#registrationId === "" && !await this.#isReplaced(registry)) {
+          await this.#register(registry);
+        }
+        if (this.#registrationId !== "") {
+          for await (const _ of this.#beat(registry)) failures = 0;
+        }
       } catch (error) {
         failures++;
         if (!signal.aborted) this.#report("registration", error);
@@ -214,6 +221,23 @@ export class Registration {
       const pauseMs = backoffMs(policy, Math.max(1, failures), systemRandom);
       await this.#pause(Math.min(pauseMs, this.#options.heartbeatIntervalMs));
     }
+  }
+
+  /** Whether another has the id and lives: the newer one wins, and two would take it from each other for ever. */
+  async #isReplaced(registry: RegistryClient): Promise<boolean> {
+    const { service: { serviceId, name } } = this.#options;
+    const { signal } = this.#closing;
+    const found = await registry.endpoints({ serviceName: name }, { signal });
+    const holder = found.find((each) => each.serviceId === serviceId)?.endpoint;
+    const { host, port } = this.#endpoint;
+    const before = this.#replacedBy;
+    this.#replacedBy = holder && (holder.host !== host || holder.port !== port)
+      ? `${holder.host}:${holder.port}`
+      : "";
+    if (this.#replacedBy !== "" && this.#replacedBy !== before) {
+      this.#report("registration", replaced(serviceId, this.#replacedBy));
+    }
+    return this.#replacedBy !== "";
   }
 
   /** Yields at each heartbeat that the router acknowledged; ends with the stream. */
@@ -268,6 +292,13 @@ export class Registration {
     const { signal } = this.#closing;
     await delay(ms, undefined, { signal }).catch(() => {});
   }
+}
+
+function replaced(serviceId: string, holder: string): ConveyorError {
+  return new ConveyorError(
+    Code.AlreadyExists,
+    `Cannot go on as service "${serviceId}": ${holder} has registered under that id; this one registers again when that is gone`,
+  );
 }
 
 function routersOf(

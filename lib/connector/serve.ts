@@ -194,7 +194,10 @@ function reporter(
         return log.error("Cannot answer as asked", { where, error });
       }
       const reason = messageOf(error);
-      log.warn("The connector lost its router, and goes on trying", { reason });
+      log.warn(
+        "The connector is not registered as it should be, and goes on trying",
+        { reason },
+      );
     };
   }
   requiredFunction("onError", onError);

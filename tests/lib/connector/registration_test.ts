@@ -42,6 +42,26 @@ Deno.test("register begins anew when the router has forgotten the connector", as
   assertEquals(router.registered.length, 2);
 });
 
+Deno.test("register leaves its place to who has replaced it, and takes it back when that is gone", async () => {
+  await using router = await FakeRouter.start();
+  const newer = { host: "10.0.0.9", port: 7_000 };
+  router.forgotten.add("r1");
+  router.endpoints = [{ serviceId: "sink-1", endpoint: newer }];
+  const reports: string[] = [];
+  await using _server = await serveRegistered(router.url, {
+    onError: (_where, error) => void reports.push(messageOf(error)),
+  });
+  await router.until(() => router.lookups >= 3);
+  assertEquals(router.registered.length, 1);
+  assertEquals(reports, [
+    'Cannot go on as service "sink-1": 10.0.0.9:7000 has registered under that id; this one registers again when that is gone',
+  ]);
+  router.endpoints = [];
+  await router.until(() =>
+    router.heartbeats.some(({ registrationId }) => registrationId === "r2")
+  );
+});
+
 Deno.test("register rejects when the router refuses, and leaves nothing behind", async () => {
   await using router = await FakeRouter.start();
   router.refusing = true;
