@@ -54,8 +54,8 @@ export class PartitionWindow {
   /** Refused records hold the offset back until then; Infinity: until they come again, from the offset on. */
   refusedUntilMs = 0;
   readonly #owner: EntryOwner;
-  // A ring of entries in rising order of their sequence numbers. An entry is known by a count that
-  // rises over the life of the window; its place in the ring is the count under the mask.
+  // A ring of entries in rising order of their sequence numbers. An entry is known by a count from head
+  // to tail, which may be negative, or taken modulo 2^32: its place in the ring is the count under the mask.
   #lows: Uint32Array = new Uint32Array(windowEntriesAtFirst);
   #highs: Uint32Array = new Uint32Array(windowEntriesAtFirst);
   #states: Uint32Array = new Uint32Array(windowEntriesAtFirst);
@@ -222,7 +222,7 @@ export class PartitionWindow {
       : this.#isAt(entry - 1, beforeLow, beforeHigh);
     if (isFirst) return entry;
     this.#insert(entry, beforeLow, beforeHigh, refusedRun);
-    return entry + 1;
+    return this.entry + 1;
   }
 
   /** The first entry that is not below the sequence number, or the tail. */
@@ -256,17 +256,20 @@ export class PartitionWindow {
     this.entry = entry;
   }
 
-  /**
-   * Makes room for two more entries. Before one is looked for: what it is found in must not be merged
-   * with others afterwards.
-   */
+  /** Makes room for two more entries: before one is looked for, as what it is found in must not be merged. */
   #reserve(): void {
     if (this.#tail - this.#head >= this.#mask) this.#makeRoom();
   }
 
-  /** Puts an entry before `entry`: a record that comes late, so the rest may move. */
-  #insert(entry: number, low: number, high: number, state: number): void {
-    for (let to = this.#tail++; to > entry; to--) this.#move(to - 1, to);
+  /** Puts an entry before that one, for a record that comes late: the fewer of the others move. */
+  #insert(before: number, low: number, high: number, state: number): void {
+    const isNearHead = before - this.#head < this.#tail - before;
+    const entry = isNearHead ? before - 1 : before;
+    if (isNearHead) {
+      for (let to = --this.#head; to < entry; to++) this.#move(to + 1, to);
+    } else {
+      for (let to = this.#tail++; to > entry; to--) this.#move(to - 1, to);
+    }
     const at = entry & this.#mask;
     this.#lows[at] = low;
     this.#highs[at] = high;
