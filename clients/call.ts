@@ -119,9 +119,10 @@ async function sendRequests(
   writer.end();
 }
 
-/** The error of a call that its own caller gave up. */
+/** The error of a call that its own caller gave up: the caller's own, where it gave one. */
 export function canceled(path: string, signal: AbortSignal): ConveyorError {
   const { reason } = signal;
+  if (reason instanceof ConveyorError) return reason;
   const text = reason instanceof Error ? reason.message : String(reason);
   return new ConveyorError(
     Code.Canceled,

@@ -11,6 +11,7 @@ import type { ConnectOptions } from "../../clients/channel_options.ts";
 import { RegistryClient } from "../../clients/registry_client.ts";
 import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import { leaseTtlMsMin } from "../limits.ts";
 import {
   integerOption,
   requiredFunction,
@@ -242,20 +243,37 @@ export class Registration {
 
   /** Yields at each heartbeat that the router acknowledged; ends with the stream. */
   async *#beat(registry: RegistryClient): AsyncGenerator<void, void, void> {
-    const { signal } = this.#closing;
+    const silent = new AbortController();
+    const signal = AbortSignal.any([this.#closing.signal, silent.signal]);
     const answers = registry.heartbeats(this.#heartbeats(), { signal });
+    // A connection may be dead and look alive for longer than the lease lasts.
+    const watch = () =>
+      setTimeout(() => silent.abort(silence(this.#silenceMs)), this.#silenceMs);
     let first = true;
-    for await (const { acknowledged, commands } of answers) {
-      if (!acknowledged) {
-        this.#registrationId = "";
-        return;
+    let timer = watch();
+    try {
+      for await (const { acknowledged, commands } of answers) {
+        clearTimeout(timer);
+        if (!acknowledged) {
+          this.#registrationId = "";
+          return;
+        }
+        // What was asked for on another stream holds only if it is asked for on this one.
+        if (first && !commands.some(({ drain }) => drain)) this.#serving(true);
+        first = false;
+        for (const command of commands) await this.#obey(command);
+        yield;
+        timer = watch();
       }
-      // What was asked for on another stream holds only if it is asked for on this one.
-      if (first && !commands.some(({ drain }) => drain)) this.#serving(true);
-      first = false;
-      for (const command of commands) await this.#obey(command);
-      yield;
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  /** A router that does not answer for so long is left for another, while the lease still lasts. */
+  get #silenceMs(): number {
+    const { heartbeatIntervalMs } = this.#options;
+    return Math.max(2 * heartbeatIntervalMs, leaseTtlMsMin);
   }
 
   async #obey(command: RouterCommand): Promise<void> {
@@ -292,6 +310,13 @@ export class Registration {
     const { signal } = this.#closing;
     await delay(ms, undefined, { signal }).catch(() => {});
   }
+}
+
+function silence(ms: number): ConveyorError {
+  return new ConveyorError(
+    Code.Unavailable,
+    `Cannot renew the lease: the router has not answered for ${ms} ms`,
+  );
 }
 
 function replaced(serviceId: string, holder: string): ConveyorError {

@@ -3,6 +3,8 @@
  * file is without leak checks, as tests/clients/channel_reconnect_test.ts is.
  */
 import { assertEquals } from "@std/assert";
+import { messageOf } from "../../../lib/errors.ts";
+import { leaseTtlMsMin } from "../../../lib/limits.ts";
 import {
   FakeRouter,
   serveRegistered,
@@ -41,6 +43,26 @@ Deno.test(
     await second.until(() => second.heartbeats.length > 2);
     assertEquals(second.heartbeats[0]?.registrationId, "r1");
     assertEquals(second.registered, []);
+  },
+);
+
+Deno.test(
+  "a router that answers no heartbeat is left for another one while the lease lasts",
+  unchecked,
+  async () => {
+    await using first = await FakeRouter.start();
+    await using second = await FakeRouter.start();
+    const reasons: string[] = [];
+    await using _server = await serveRegistered([first.url, second.url], {
+      onError: (_where, error) => void reasons.push(messageOf(error)),
+    });
+    await first.until(() => first.heartbeats.length > 2);
+    first.silent = true;
+    await second.until(() => second.heartbeats.length > 2);
+    assertEquals(second.heartbeats[0]?.registrationId, "r1");
+    assertEquals(reasons, [
+      `Cannot renew the lease: the router has not answered for ${leaseTtlMsMin} ms`,
+    ]);
   },
 );
 
