@@ -339,10 +339,12 @@ export class PartitionWindow {
     let to = this.#head;
     for (let from = this.#head; from < this.#tail; from++) {
       const state = this.#states[from & this.#mask]!;
-      const before = to > this.#head
-        ? this.#states[to - 1 & this.#mask]!
-        : undefined;
-      const run = mergedState(before, state, all, this.#gapsUntilMs > 0);
+      const isFirst = to === this.#head;
+      const before = isFirst ? undefined : this.#states[to - 1 & this.#mask]!;
+      // A run of refused ones begins behind the entry before it: the first of them all stays by itself.
+      const run = to === this.#head + 1 && before === refused
+        ? undefined
+        : mergedState(before, state, all, this.#gapsUntilMs > 0);
       if (run === undefined) {
         if (to !== from) this.#move(from, to);
         to++;

@@ -228,6 +228,20 @@ Deno.test("PartitionWindow stays as small as what is in flight behind one record
   assertEquals(setup.window.offset, 99_999n);
 });
 
+Deno.test("PartitionWindow raises the offset when all that was refused has come again, however many and wherever they begin", () => {
+  for (const committed of [undefined, 50n]) {
+    const setup = new Setup(committed);
+    for (let n = 101; n <= 2_100; n++) setup.refuse(n, 60_000);
+    for (let n = 101; n <= 2_100; n++) {
+      const { kind, slot } = setup.admit(n);
+      assertEquals(kind, "new");
+      setup.settle(slot);
+    }
+    assertEquals(setup.window.offset, 2_100n);
+    assertEquals(setup.window.holdsRefused, false);
+  }
+});
+
 Deno.test("PartitionWindow moves few entries for a late record, however many are ahead of it or behind", () => {
   const setup = new Setup();
   const slots = [10, 20, 30].map((n) => setup.admit(n).slot);
