@@ -32,6 +32,9 @@ const mixedRun = 0xffff_fffd;
 const refusedRun = 0xffff_fffc;
 const refused = 0xffff_fffb;
 
+/** Which neighbours become one run; with both, settled ones are processed again when they come again. */
+type Merge = "settled" | "refused" | "both";
+
 /** Whom a window tells that a record in flight has another entry now. */
 export interface EntryOwner {
   entryMoved(slot: number, entry: number): void;
@@ -322,20 +325,16 @@ export class PartitionWindow {
 
   /** Merges what can be merged; more room only where what is in flight or refused needs it. */
   #makeRoom(): void {
-    this.#compact(false);
-    if (
-      this.entries * 2 > this.#mask && this.#inFlight * 4 < this.#mask &&
-      this.#mask >= windowRefusedKept
-    ) this.#compact(true);
+    for (const what of ["settled", "refused", "both"] as const) {
+      const isFull = this.entries * 2 > this.#mask &&
+        this.#inFlight * 4 < this.#mask && this.#mask >= windowRefusedKept;
+      if (what === "settled" || isFull) this.#compact(what);
+    }
     if (this.entries * 2 > this.#mask) this.#resize((this.#mask + 1) * 2);
   }
 
-  /**
-   * Merges neighbours that are settled into one run. With `all`, also neighbours that are refused, and
-   * refused ones with settled ones behind them: such settled ones, sent again, are processed again,
-   * which may be.
-   */
-  #compact(all: boolean): void {
+  /** Merges neighbours into runs, of each kind by itself or, at last, both. */
+  #compact(what: Merge): void {
     let to = this.#head;
     for (let from = this.#head; from < this.#tail; from++) {
       const state = this.#states[from & this.#mask]!;
@@ -344,7 +343,7 @@ export class PartitionWindow {
       // A run of refused ones begins behind the entry before it: the first of them all stays by itself.
       const run = to === this.#head + 1 && before === refused
         ? undefined
-        : mergedState(before, state, all, this.#gapsUntilMs > 0);
+        : mergedState(before, state, what, this.#gapsUntilMs > 0);
       if (run === undefined) {
         if (to !== from) this.#move(from, to);
         to++;
@@ -379,7 +378,7 @@ export class PartitionWindow {
 function mergedState(
   before: number | undefined,
   state: number,
-  all: boolean,
+  what: Merge,
   hasGaps: boolean,
 ): number | undefined {
   if (before === undefined || before < refused || state < refused) {
@@ -388,8 +387,8 @@ function mergedState(
   if (!holdsBack(before) && !holdsBack(state)) {
     return hasGaps ? mixedRun : settledRun;
   }
-  if (!all) return undefined;
-  if (state > refusedRun) return mixedRun;
+  if (what === "settled") return undefined;
+  if (state > refusedRun) return what === "both" ? mixedRun : undefined;
   return before <= refusedRun ? refusedRun : undefined;
 }
 

@@ -242,6 +242,19 @@ Deno.test("PartitionWindow raises the offset when all that was refused has come 
   }
 });
 
+Deno.test("PartitionWindow raises the offset when what was refused between settled ones has come again", () => {
+  const setup = new Setup();
+  for (let n = 1; n <= 500; n++) setup.refuse(n, 60_000);
+  for (let n = 501; n <= 1_000; n++) setup.settle(setup.admit(n).slot);
+  for (let n = 1_001; n <= 2_000; n++) setup.refuse(n, 60_000);
+  for (const first of [1, 1_001]) {
+    for (let n = first; n < first + 500; n++) {
+      setup.settle(setup.admit(n).slot);
+    }
+  }
+  assertEquals(setup.window.offset, 1_500n);
+});
+
 Deno.test("PartitionWindow moves few entries for a late record, however many are ahead of it or behind", () => {
   const setup = new Setup();
   const slots = [10, 20, 30].map((n) => setup.admit(n).slot);
