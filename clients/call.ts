@@ -21,7 +21,8 @@ export interface Attempt {
   readonly path: string;
   readonly metadata: grpc.Metadata;
   readonly options: grpc.CallOptions;
-  readonly signal: AbortSignal | undefined;
+  /** Each of these ends it. Not one made by AbortSignal.any: signals that live long remember those. */
+  readonly signals: readonly AbortSignal[];
 }
 
 /** Sends one message and resolves with the answer's bytes and metadata. */
@@ -30,7 +31,7 @@ export function callUnary(
   attempt: Attempt,
   request: Uint8Array,
 ): Promise<Answer<Uint8Array>> {
-  const { path, metadata, options, signal } = attempt;
+  const { path, metadata, options, signals } = attempt;
   return new Promise((resolve, reject) => {
     let header: Answer<Uint8Array>["header"] = {};
     let message: Uint8Array | undefined;
@@ -46,19 +47,14 @@ export function callUnary(
           message = response;
           return;
         }
-        signal?.removeEventListener("abort", onAbort);
-        reject(
-          signal?.aborted
-            ? canceled(path, signal)
-            : errorFromStatus(path, error),
-        );
+        letGo();
+        reject(errorOf(attempt, error));
       },
     );
-    const onAbort = (): void => call.cancel();
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const letGo = cancelAt(signals, call);
     call.on("metadata", (received) => header = metadataFromGrpc(received));
     call.on("status", (status) => {
-      signal?.removeEventListener("abort", onAbort);
+      letGo();
       if (message) {
         resolve({
           message,
@@ -79,7 +75,7 @@ export async function* callStream(
   attempt: Attempt,
   requests: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { path, metadata, options, signal } = attempt;
+  const { path, metadata, options, signals } = attempt;
   const call = client.makeBidiStreamRequest(
     path,
     bufferOf,
@@ -89,8 +85,7 @@ export async function* callStream(
   );
   // The last word on a failed call is told to whoever reads; an unheard 'error' would be uncaught.
   call.on("error", () => {});
-  const onAbort = (): void => call.cancel();
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const letGo = cancelAt(signals, call);
   let unsendable: { readonly reason: unknown } | undefined;
   sendRequests(call, requests).catch((reason) => {
     unsendable = { reason };
@@ -99,13 +94,34 @@ export async function* callStream(
   try {
     yield* readMessages(call, ["error"], (reason) => {
       if (unsendable) return unsendable.reason as Error;
-      if (signal?.aborted) return canceled(path, signal);
-      return errorFromStatus(path, reason as FailedCall);
+      return errorOf(attempt, reason as FailedCall);
     }, (message) => message);
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    letGo();
     call.cancel();
   }
+}
+
+/** Cancels `call` when one of `signals` aborts, until the function returned is called. */
+function cancelAt(
+  signals: readonly AbortSignal[],
+  call: { cancel(): void },
+): () => void {
+  const cancel = (): void => call.cancel();
+  for (const signal of signals) {
+    signal.addEventListener("abort", cancel, { once: true });
+  }
+  return () => {
+    for (const signal of signals) signal.removeEventListener("abort", cancel);
+  };
+}
+
+function errorOf(
+  { path, signals }: Attempt,
+  failed: FailedCall,
+): ConveyorError {
+  const aborted = signals.find((signal) => signal.aborted);
+  return aborted ? canceled(path, aborted) : errorFromStatus(path, failed);
 }
 
 async function sendRequests(

@@ -191,16 +191,15 @@ export class Channel implements Transport {
     deadlineMs: number | undefined,
   ): Attempt {
     const closed = this.#closed.signal;
-    const signal = options.signal
-      ? AbortSignal.any([options.signal, closed])
-      : closed;
-    if (signal.aborted) throw canceled(path, signal);
+    const signals = options.signal ? [options.signal, closed] : [closed];
+    const aborted = signals.find((signal) => signal.aborted);
+    if (aborted) throw canceled(path, aborted);
     const leftMs = deadlineMs === undefined
       ? Infinity
       : Math.max(0, deadlineMs - systemClock.monotonicMs());
     return {
       path,
-      signal,
+      signals,
       metadata: metadataToGrpc({
         ...this.#options.metadata,
         ...options.metadata,
