@@ -7,7 +7,7 @@
  */
 
 const deno = ["test", "-A", "--quiet", "--doc"];
-const withProcesses = ["tests/integration", "tests/simulation"];
+const withProcesses = ["tests/integration"];
 
 interface Outcome {
   readonly code: number;
