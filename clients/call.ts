@@ -21,7 +21,7 @@ export interface Attempt {
   readonly path: string;
   readonly metadata: grpc.Metadata;
   readonly options: grpc.CallOptions;
-  /** Each of these ends it. Not one made by AbortSignal.any: signals that live long remember those. */
+  /** Each of these ends it. Not one made by AbortSignal.any: long-lived signals remember each until it is collected. */
   readonly signals: readonly AbortSignal[];
 }
 

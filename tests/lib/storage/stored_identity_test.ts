@@ -1,6 +1,6 @@
 /** Looking at whose a data directory is disturbs nobody who has it, and leaves nothing behind. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { memoryDirectory } from "../../fixtures/memory_directory.ts";
+import { inMemoryDirectory } from "../../fixtures/memory_directory.ts";
 import { entry, fill, run } from "../../fixtures/store_jobs.ts";
 import { openKvStore } from "../../../lib/storage/open_kv_store.ts";
 import { StorageError } from "../../../lib/storage/storage_error.ts";
@@ -8,19 +8,8 @@ import { storedIdentity } from "../../../lib/storage/stored_identity.ts";
 
 const identity = { clusterId: "test", nodeId: 7 };
 
-async function inDirectory(
-  body: (directory: string) => Promise<void>,
-): Promise<void> {
-  const directory = await memoryDirectory();
-  try {
-    await body(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 Deno.test("storedIdentity() tells whose a directory is, and lets go of it", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     await (await openKvStore({ directory, identity })).close();
     assertEquals(await storedIdentity(directory), identity);
     await using store = await openKvStore({ directory, identity });
@@ -29,7 +18,7 @@ Deno.test("storedIdentity() tells whose a directory is, and lets go of it", asyn
 });
 
 Deno.test("storedIdentity() of a directory that nobody set up is undefined, and nothing is made there", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     assertEquals(await storedIdentity(directory), undefined);
     assertEquals(await storedIdentity(`${directory}/a`), undefined);
     assertEquals(await Array.fromAsync(Deno.readDir(directory)), []);
@@ -37,14 +26,14 @@ Deno.test("storedIdentity() of a directory that nobody set up is undefined, and 
 });
 
 Deno.test("storedIdentity() of a damaged file is undefined", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     await Deno.writeFile(`${directory}/raft.kv`, fill(8_192));
     assertEquals(await storedIdentity(directory), undefined);
   });
 });
 
 Deno.test("storedIdentity() refuses a directory that is in use without touching its file", async () => {
-  await inDirectory(async (directory) => {
+  await inMemoryDirectory(async (directory) => {
     await using store = await openKvStore({ directory, identity });
     let over = false;
     // One look without the lock stopped the owner in about seventy.
