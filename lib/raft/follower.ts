@@ -2,6 +2,7 @@
  * What a follower does with a message of its term: it takes the leader's entries, commit index and
  * snapshot, and passes on to the leader what only the leader can answer.
  */
+import { Code, ConveyorError } from "../errors.ts";
 import { invariant } from "../invariant.ts";
 import type { Core } from "./core.ts";
 import type { Message, Refusal, Snapshot } from "./types.ts";
@@ -47,11 +48,22 @@ export function followLeader(core: Core, message: Message): void {
   core.lead = message.from;
   if (message.type === "MsgApp") takeEntries(core, message);
   else if (message.type === "MsgSnap") takeSnapshot(core, message);
-  else {
-    core.log.commitTo(message.commit);
-    const answer = core.emit("MsgHeartbeatResp", message.from);
-    answer.context = message.context.slice();
+  else takeHeartbeat(core, message);
+}
+
+function takeHeartbeat(core: Core, message: Message): void {
+  const { from, commit, context } = message;
+  const last = core.log.lastIndex();
+  // A leader names no commit that this node has not acknowledged to it: they were on its disk.
+  if (commit > last) {
+    throw new ConveyorError(
+      Code.DataLoss,
+      `Cannot follow node ${from}: this node has acknowledged ${commit} and its log ends at ${last}; wipe its data directory and let it join under a new id`,
+    );
   }
+  core.log.commitTo(commit);
+  const answer = core.emit("MsgHeartbeatResp", from);
+  answer.context = context.slice();
 }
 
 function takeEntries(core: Core, message: Message): void {

@@ -158,8 +158,7 @@ export class RaftLog {
     if (index <= this.#committed) return;
     invariant(
       index <= this.lastIndex(),
-      "the commit index is past the end of the log: entries once acknowledged are gone; " +
-        "where a disk was wiped or put back, wipe its data directory and let the node join under a new id",
+      "the commit index is past the end of the log",
     );
     this.#committed = index;
   }

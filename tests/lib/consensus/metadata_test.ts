@@ -2,8 +2,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { within } from "../../../lib/consensus/within.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
 import { commandBytesMax } from "../../../lib/limits.ts";
+import type { MemoryDisk } from "../../../lib/storage/memory_store.ts";
 import { ListMachine } from "../../fixtures/list_machine.ts";
-import { MetadataCluster, until } from "../../fixtures/metadata_cluster.ts";
+import {
+  MetadataCluster,
+  storesInMemory,
+  until,
+} from "../../fixtures/metadata_cluster.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -181,6 +186,32 @@ Deno.test("a node restarts from its own snapshot and log", async () => {
   await cluster.boot(1);
   assertEquals(await propose(cluster, 1, "next"), "51");
   assertEquals(cluster.machine(1).list.length, 51);
+});
+
+Deno.test("a node whose disk was wiped stops for the loss when the leader speaks to it first", async () => {
+  const disks = new Map<number, MemoryDisk>();
+  await using cluster = await MetadataCluster.start(
+    3,
+    makeList,
+    // Another leader would not know what the node has acknowledged.
+    { electionTimeoutMs: 5_000 },
+    storesInMemory(disks),
+  );
+  const leader = await cluster.leader();
+  const wiped = cluster.ids.find((id) => id !== leader)!;
+  await propose(cluster, wiped, "a");
+  await until(() => {
+    const { peers, commit } = cluster.metadata(leader).status();
+    return peers.find(({ id }) => id === wiped)!.match === commit;
+  });
+  const members = cluster.ids;
+  await cluster.crash(wiped);
+  disks.delete(wiped);
+  await cluster.boot(wiped, members);
+  const reason = await cluster.node(wiped).failed;
+  assert(reason instanceof ConveyorError, String(reason));
+  assertEquals(reason.code, Code.DataLoss);
+  assert(reason.message.includes("under a new id"), reason.message);
 });
 
 Deno.test("changeMembership() takes a node in as a learner, then a voter, and out for good", async () => {

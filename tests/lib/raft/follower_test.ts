@@ -1,5 +1,6 @@
 /** What a follower does with what its leader sends. Section numbers: the Raft paper. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { Code, ConveyorError } from "../../../lib/errors.ts";
 import { InvariantViolation } from "../../../lib/invariant.ts";
 import {
   bytes,
@@ -160,11 +161,12 @@ Deno.test("a follower never lets a heartbeat take the commit index back", () => 
 
 Deno.test("a follower stops when the leader knows of entries that it lost", () => {
   const network = follower([1]);
-  assertThrows(
+  const { code } = assertThrows(
     () => network.node(1).step(message("MsgHeartbeat", 2, 1, 1, { commit: 2 })),
-    InvariantViolation,
-    "acknowledged are gone",
+    ConveyorError,
+    "this node has acknowledged 2 and its log ends at 1",
   );
+  assertEquals(code, Code.DataLoss);
 });
 
 Deno.test("a follower stops when two lead in one term", () => {

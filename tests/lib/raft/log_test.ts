@@ -189,7 +189,7 @@ Deno.test("RaftLog commitTo() never goes back", () => {
   assertEquals(one.committed, 2);
 });
 
-Deno.test("RaftLog commitTo() stops the node when acknowledged entries are gone", () => {
+Deno.test("RaftLog commitTo() stops at the end of the log", () => {
   assertThrows(() => raftLog([1, 1]).commitTo(3), InvariantViolation);
 });
 
