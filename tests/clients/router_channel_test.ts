@@ -65,19 +65,23 @@ Deno.test(
   },
 );
 
-Deno.test("connect() refuses what are no addresses of routers", async () => {
-  for (
-    const routers of [
-      [],
-      "router:1",
-      ["http://a:1", "b:1"],
-      Array.from({ length: routersMax + 1 }, (_, at) => `http://a:${at + 1}`),
-      7 as never,
-    ]
-  ) {
-    await rejection(RouterChannel.connect(routers), Code.InvalidArgument);
-  }
-});
+Deno.test(
+  "connect() refuses what are no addresses of routers",
+  unchecked,
+  async () => {
+    for (
+      const routers of [
+        [],
+        "router:1",
+        ["http://a:1", "b:1"],
+        Array.from({ length: routersMax + 1 }, (_, at) => `http://a:${at + 1}`),
+        7 as never,
+      ]
+    ) {
+      await rejection(RouterChannel.connect(routers), Code.InvalidArgument);
+    }
+  },
+);
 
 Deno.test(
   "unary() is repeated on the next router under the same id when one is lost",

@@ -6,6 +6,7 @@ import type { MemoryDisk } from "../../../lib/storage/memory_store.ts";
 import { ListMachine } from "../../fixtures/list_machine.ts";
 import {
   MetadataCluster,
+  steadyLead,
   storesInMemory,
   until,
 } from "../../fixtures/metadata_cluster.ts";
@@ -194,7 +195,7 @@ Deno.test("a node whose disk was wiped stops for the loss when the leader speaks
     3,
     makeList,
     // Another leader would not know what the node has acknowledged.
-    { electionTimeoutMs: 5_000 },
+    steadyLead,
     storesInMemory(disks),
   );
   const leader = await cluster.leader();

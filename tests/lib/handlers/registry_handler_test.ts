@@ -15,7 +15,7 @@ import type {
   RegisterRequest,
 } from "../../../proto/messages/registry.ts";
 import { Feed } from "../../fixtures/feed.ts";
-import { until } from "../../fixtures/metadata_cluster.ts";
+import { steadyLead, until } from "../../fixtures/metadata_cluster.ts";
 import { Heart } from "../../fixtures/registry_calls.ts";
 import { rejection } from "../../fixtures/rejection.ts";
 import { register, serviceOf } from "../../fixtures/services.ts";
@@ -200,7 +200,7 @@ Deno.test("heartbeat() makes a command of a health that is new, and of no other"
 });
 
 Deno.test("heartbeat() of many services over one stream asks the leader once, and answers in order", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const node = cluster.node(await cluster.follower());
   const ids = Array.from({ length: 100 }, (_, at) => `s${at}`);
   const requests = await Promise.all(ids.map(async (serviceId, at) => {
