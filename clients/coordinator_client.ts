@@ -44,6 +44,7 @@ const { methods }: Service<SidecarCoordinatorMethods> = serviceOf(
  *   for (;;) {
  *     await new Promise((resolve) => setTimeout(resolve, 5_000));
  *     const answer = await coordinator.heartbeat({ sidecarId: "pod-7", registrationId, known });
+ *     if (answer.replacedBy !== "") throw new Error(`${answer.replacedBy} has the id`);
  *     if (!answer.acknowledged) return; // to be registered again
  *     for (const command of answer.commands) obey(command);
  *     known = { versions: answer.versions, draining: known.draining };
@@ -87,7 +88,8 @@ export class CoordinatorClient implements AsyncDisposable {
 
   /**
    * Renews a lease; the answer has what the sidecar is to change, in order. A sidecar that gives what
-   * it has `known`, as the answers before said, misses nothing when an answer is lost.
+   * it has `known`, as the answers before said, misses nothing when an answer is lost. One that is not
+   * `acknowledged` is to be registered again, unless it was `replacedBy` another.
    */
   async heartbeat(
     request: MessageInit<SidecarHeartbeatRequest>,
@@ -104,15 +106,19 @@ export class CoordinatorClient implements AsyncDisposable {
 
   /**
    * The present assignments of a sidecar, then each change. Ends with `Aborted` when the caller reads
-   * too slowly, and with `Unavailable` when the router is lost: watch again from the beginning.
+   * too slowly, and with `Unavailable` when the router is lost: watch again from the beginning. With a
+   * registration it ends, too, when that holds the id no more: with `FailedPrecondition` when another
+   * does, and with `NotFound` when none does.
    */
   watchAssignments(
     sidecarId: string,
-    options?: CallOptions,
+    options: CallOptions & { readonly registrationId?: string } = {},
   ): AsyncIterable<PipelineAssignmentEvent> {
+    requiredString("sidecarId", sidecarId);
+    const { registrationId = "" } = options;
     return this.#transport.stream(
       methods.watchPipelineAssignments,
-      onlyItem({ sidecarId: requiredString("sidecarId", sidecarId) }),
+      onlyItem({ sidecarId, registrationId }),
       options,
     );
   }

@@ -24,11 +24,7 @@ import {
   routersMax,
   routerStaggerMs,
 } from "../lib/limits.ts";
-import {
-  leaderKey,
-  requestIdBytes,
-  requestIdKey,
-} from "../lib/metadata_keys.ts";
+import { leaderKey, newRequestId, requestIdKey } from "../lib/metadata_keys.ts";
 import { systemRandom } from "../lib/random.ts";
 import type { MessageInit } from "../proto/codec.ts";
 import type { Method } from "../proto/service.ts";
@@ -240,10 +236,6 @@ function checkedRouters(
   }
   for (const url of urls) parseAddress(url);
   return [...new Set(urls)];
-}
-
-function newRequestId(): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(requestIdBytes));
 }
 
 /** The reasons as one; what is wrong with an address or an option is wrong whoever answers. */

@@ -29,7 +29,8 @@ export function exitCodeOf(error: unknown): number {
       return exitCodes.unavailable;
     case Code.PermissionDenied:
       return exitCodes.noPermission;
-    // The node was removed, or has lost what it acknowledged.
+    // The node was removed, its id is another's, or it has lost what it acknowledged.
+    case Code.AlreadyExists:
     case Code.FailedPrecondition:
     case Code.DataLoss:
       return exitCodes.configuration;

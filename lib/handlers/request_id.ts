@@ -1,14 +1,16 @@
 /** The id that a caller gave its request, so that it may repeat it and have it carried out once. */
 import { invalidArgument } from "../errors.ts";
-import { requestIdBytes, requestIdKey } from "../metadata_keys.ts";
+import {
+  newRequestId,
+  requestIdBytes,
+  requestIdKey,
+} from "../metadata_keys.ts";
 import type { CallContext } from "../rpc/handler.ts";
 
 /** The caller's id; one drawn here where it gave none: it does not mean to repeat the request. */
 export function requestIdOf({ metadata }: CallContext): Uint8Array {
   const given = metadata[requestIdKey]?.[0];
-  if (given === undefined) {
-    return crypto.getRandomValues(new Uint8Array(requestIdBytes));
-  }
+  if (given === undefined) return newRequestId();
   if (given instanceof Uint8Array && given.length === requestIdBytes) {
     return given;
   }

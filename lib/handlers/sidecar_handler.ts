@@ -47,7 +47,9 @@ export const sidecarService: Service<SidecarCoordinatorMethods> = serviceOf(
  * `RegisterSidecar`, `Heartbeat` and `DeregisterSidecar` answer `InvalidArgument` that names the field
  * for what is malformed, `NotFound` with the id for a sidecar that is not registered, and `Unavailable`
  * while no majority of the nodes can be reached. A heartbeat of a sidecar that is not registered, or
- * whose registration was replaced, is answered with `acknowledged` unset.
+ * whose registration was replaced, is answered with `acknowledged` unset, and in the second case with
+ * where the sidecar is that has the id now; the watch of such a registration ends with `NotFound` or
+ * `FailedPrecondition`.
  *
  * @example A router serves it, to sidecars in any language
  * ```ts
@@ -143,38 +145,33 @@ export class SidecarCoordinatorImpl {
     const state = await this.#replicated.upToDate(signal);
     const registrationId = request.registrationId ||
       state.sidecars.get(sidecarId)?.registrationId;
-    if (!registrationId) return { acknowledged: false };
+    if (!registrationId) return this.#refused(sidecarId);
     const lease = { kind: LeaseKind.Sidecar, id: sidecarId, registrationId };
     if ((await this.#leases.renew(lease)).kind !== "renewed") {
-      return { acknowledged: false };
+      return this.#refused(sidecarId, registrationId);
     }
     try {
       await this.#noteHealth(request, registrationId, signal);
       const sidecar = state.sidecars.get(sidecarId);
       if (sidecar?.registrationId !== registrationId) {
-        return { acknowledged: false };
+        return this.#refused(sidecarId, registrationId);
       }
       return await this.#answer(sidecar, request.known, signal);
     } catch (error) {
-      if (isReplaced(error)) return { acknowledged: false };
+      if (isReplaced(error)) return this.#refused(sidecarId, registrationId);
       throw error;
     }
   }
 
   /** Tells what a sidecar is to run, then each change. */
   async *watchPipelineAssignments(
-    { sidecarId }: WatchAssignmentsRequest,
+    { sidecarId, registrationId }: WatchAssignmentsRequest,
     { signal }: CallContext,
   ): AsyncGenerator<MessageInit<PipelineAssignmentEvent>, void, void> {
     requiredString("sidecar_id", sidecarId);
     const { metadata } = this.#replicated;
     const state = await this.#replicated.upToDate(signal);
-    if (!state.sidecars.get(sidecarId)) {
-      throw new ConveyorError(
-        Code.NotFound,
-        `Cannot watch the assignments of sidecar "${sidecarId}": it is not registered`,
-      );
-    }
+    requireHeld(state.sidecars.get(sidecarId), sidecarId, registrationId);
     // Taken in one go, so that no change falls between the two.
     const index = metadata.appliedIndex;
     const held = state.assignments.of(sidecarId);
@@ -185,8 +182,15 @@ export class SidecarCoordinatorImpl {
       };
     }
     const isOwn = (event: StateEvent): boolean =>
-      event.kind === "assignmentChanged" && event.sidecarId === sidecarId;
+      event.kind === "assignmentChanged"
+        ? event.sidecarId === sidecarId
+        : registrationId !== "" && event.kind === "sidecarChanged" &&
+          event.sidecar.sidecarId === sidecarId;
     for await (const { event } of metadata.watch(index, signal, isOwn)) {
+      if (event.kind === "sidecarChanged") {
+        const held = event.change === "removed" ? undefined : event.sidecar;
+        requireHeld(held, sidecarId, registrationId);
+      }
       if (event.kind !== "assignmentChanged") continue;
       const { change, assignment } = event;
       yield {
@@ -215,6 +219,21 @@ export class SidecarCoordinatorImpl {
       requestIdOf(context),
     );
     return { success: true };
+  }
+
+  /** To a registration that does not hold its id. */
+  #refused(
+    sidecarId: string,
+    registrationId = "",
+  ): MessageInit<HeartbeatResponse> {
+    const holder = this.#replicated.state.sidecars.get(sidecarId);
+    // One that was not heard of for as long as its lease lasts keeps nobody from registering again.
+    const replaced = registrationId !== "" && holder && !holder.expired &&
+      holder.registrationId !== registrationId;
+    return {
+      acknowledged: false,
+      replacedBy: replaced ? holder.endpoint : "",
+    };
   }
 
   async #presentRegistration(
@@ -334,6 +353,26 @@ const eventTypes = {
   updated: EventType.Updated,
   revoked: EventType.Revoked,
 } as const;
+
+/** Refuses to tell of a sidecar that is not registered, or by another registration. */
+function requireHeld(
+  sidecar: Readonly<Sidecar> | undefined,
+  sidecarId: string,
+  registrationId: string,
+): void {
+  const action = `watch the assignments of sidecar "${sidecarId}"`;
+  if (!sidecar) {
+    throw new ConveyorError(
+      Code.NotFound,
+      `Cannot ${action}: it is not registered`,
+    );
+  }
+  if (["", sidecar.registrationId].includes(registrationId)) return;
+  throw new ConveyorError(
+    Code.FailedPrecondition,
+    `Cannot ${action}: "${sidecar.endpoint}" has registered under that id since`,
+  );
+}
 
 function asTold(
   { versions, draining }: KnownAssignments,

@@ -2,7 +2,9 @@
  * Keeps a sidecar registered with the cluster and its duties as the cluster wants them. A heartbeat says
  * what the sidecar knows, so that an answer that was lost is given again; a watch only tells that there
  * is something new, and the heartbeat that follows brings it. A cluster that is away, or a lease that was
- * lost, stops nothing: the sidecar goes on with what it was told last, and registers again.
+ * lost, stops nothing: the sidecar goes on with what it was told last, and registers again. One whose id
+ * another has registered since does not: the newer one wins, and two would take it from each other for
+ * ever.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { CoordinatorClient } from "../../clients/coordinator_client.ts";
@@ -14,10 +16,12 @@ import type {
 } from "../../proto/messages/sidecar.ts";
 import { systemClock } from "../clock.ts";
 import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
-import { messageOf } from "../errors.ts";
+import { Code, ConveyorError, messageOf } from "../errors.ts";
+import { isReplaced } from "../handlers/is_replaced.ts";
 import { durationOf, msOf } from "../handlers/wire_time.ts";
 import { leaseTtlMsMin, leaseTtlPerHeartbeat } from "../limits.ts";
 import { log } from "../log.ts";
+import { newRequestId, requestIdKey } from "../metadata_keys.ts";
 import { systemRandom } from "../random.ts";
 import type { Duties } from "./duties.ts";
 
@@ -43,6 +47,8 @@ export interface CoordinationParts {
   readonly told: () => void;
   /** How it is, as far as it has looked. */
   readonly state: () => SidecarState;
+  /** Another has the id: the sidecar is to end. Called once, and nothing is said to the cluster after. */
+  readonly replaced: (reason: ConveyorError) => void;
   /** Pause between heartbeats; the cluster may want it shorter. */
   readonly heartbeatIntervalMs: number;
 }
@@ -54,6 +60,8 @@ export class Coordination {
   #intervalMs: number;
   /** Empty: it is to be registered. */
   #registrationId = "";
+  /** One for all attempts to register: an attempt that comes late is not taken for another sidecar. */
+  #requestId = newRequestId();
   #versions: { readonly [pipelineId: string]: bigint } = {};
   #draining = false;
   /** When services are to be looked at again. */
@@ -83,12 +91,12 @@ export class Coordination {
 
   /** Ends the heartbeats, and takes the sidecar out if the cluster can be told in time. Idempotent. */
   async close(timeoutMs: number): Promise<void> {
-    if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.#wake();
     this.#registered.resolve();
     await this.#working;
     await this.#deregister(false, timeoutMs);
+    this.#registrationId = "";
   }
 
   async #deregister(drain: boolean, timeoutMs: number): Promise<void> {
@@ -139,7 +147,11 @@ export class Coordination {
       await coordinator.register({
         ...registration(),
         heartbeatInterval: durationOf(this.#parts.heartbeatIntervalMs),
-      }, this.#callOptions());
+      }, {
+        ...this.#callOptions(),
+        metadata: { [requestIdKey]: this.#requestId },
+      });
+    this.#requestId = newRequestId();
     this.#intervalMs = Math.min(
       this.#parts.heartbeatIntervalMs,
       (msOf(leaseTtl) ?? Infinity) / leaseTtlPerHeartbeat,
@@ -174,8 +186,13 @@ export class Coordination {
       ...state(),
     }, this.#callOptions());
     if (!answer.acknowledged) {
-      log.warn("The cluster has forgotten the sidecar: it registers again");
       this.#registrationId = "";
+      if (answer.replacedBy === "") {
+        log.warn("The cluster has forgotten the sidecar: it registers again");
+        return;
+      }
+      this.#closing.abort();
+      this.#parts.replaced(replaced(sidecarId, answer.replacedBy));
       return;
     }
     for (const command of answer.commands) this.#obey(command);
@@ -202,20 +219,29 @@ export class Coordination {
 
   /** Sees that there is something new before the next heartbeat would. */
   async #keepWatching(): Promise<void> {
-    const { coordinator, sidecarId } = this.#parts;
     const { signal } = this.#closing;
     await this.#registered.promise;
     while (!signal.aborted) {
-      try {
-        const events = coordinator.watchAssignments(sidecarId, { signal });
-        for await (const _ of events) this.#nudge();
-      } catch (error) {
-        if (signal.aborted) return;
-        log.debug("The watch of the assignments ended", {
-          reason: messageOf(error),
-        });
-      }
+      if (this.#registrationId !== "") await this.#watch(this.#registrationId);
       await delay(this.#intervalMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #watch(registrationId: string): Promise<void> {
+    const { coordinator, sidecarId } = this.#parts;
+    const { signal } = this.#closing;
+    try {
+      const events = coordinator.watchAssignments(sidecarId, {
+        registrationId,
+        signal,
+      });
+      for await (const _ of events) this.#nudge();
+    } catch (error) {
+      if (signal.aborted) return;
+      log.debug("The watch of the assignments ended", {
+        reason: messageOf(error),
+      });
+      if (isReplaced(error)) this.#nudge();
     }
   }
 
@@ -240,4 +266,11 @@ export class Coordination {
       timeoutMs: Math.max(Math.ceil(this.#intervalMs), leaseTtlMsMin),
     };
   }
+}
+
+function replaced(sidecarId: string, holder: string): ConveyorError {
+  return new ConveyorError(
+    Code.AlreadyExists,
+    `Cannot go on as sidecar "${sidecarId}": ${holder} has registered under that id since`,
+  );
 }

@@ -11,6 +11,7 @@ import type { MessageInit } from "../../proto/codec.ts";
 import type { RegisterSidecarRequest } from "../../proto/messages/sidecar.ts";
 import { systemClock } from "../clock.ts";
 import { HttpServer } from "../dashboard/http_server.ts";
+import type { ConveyorError } from "../errors.ts";
 import { Flow } from "../flow/flow.ts";
 import { resolveFlowOptions } from "../flow/flow_options.ts";
 import { flowMetrics } from "../flow/flow_metrics.ts";
@@ -79,8 +80,12 @@ export class RunningSidecar {
   /** Where it listens, once it does. */
   #address = "";
 
-  /** `cluster` is closed with it. */
-  constructor(options: ResolvedSidecarOptions, cluster: RouterChannel) {
+  /** `cluster` is closed with it; `replaced` is told when another sidecar has its id: it is to be stopped. */
+  constructor(
+    options: ResolvedSidecarOptions,
+    cluster: RouterChannel,
+    replaced: (reason: ConveyorError) => void,
+  ) {
     const { sidecarId, drainTimeoutMs, heartbeatIntervalMs } = options;
     this.#options = options;
     this.#cluster = cluster;
@@ -147,6 +152,7 @@ export class RunningSidecar {
       look: (signal) => this.#services.look(signal),
       told: () => this.#pulls.look(),
       state: () => this.#state(),
+      replaced,
       heartbeatIntervalMs,
     });
     this.#server = this.#serverOf(offsets, checkpoints);

@@ -4,6 +4,8 @@
  */
 import { optionsFor } from "../../clients/options_for.ts";
 import { RouterChannel } from "../../clients/router_channel.ts";
+import type { ConveyorError } from "../errors.ts";
+import { log } from "../log.ts";
 import { RunningSidecar, type SidecarAddresses } from "./running_sidecar.ts";
 import {
   type ResolvedSidecarOptions,
@@ -54,7 +56,10 @@ export class Sidecar implements AsyncDisposable {
     return this.#starting ??= this.#start();
   }
 
-  /** Starts, and resolves when the sidecar has closed. */
+  /**
+   * Starts, and resolves when the sidecar has closed. Rejects with AlreadyExists when another one has
+   * registered under its id since: it takes no more records then, and closes as `close()` does.
+   */
   async run(): Promise<void> {
     await this.start();
     await this.#stopped.promise;
@@ -81,6 +86,7 @@ export class Sidecar implements AsyncDisposable {
         routers,
         optionsFor(routers[0]!, { ...connect, ...dial }),
       ),
+      (reason) => this.#replaced(reason),
     );
     this.#running = running;
     try {
@@ -91,8 +97,20 @@ export class Sidecar implements AsyncDisposable {
     }
   }
 
-  async #close(): Promise<void> {
+  async #close(reason?: ConveyorError): Promise<void> {
     await this.#running?.stop();
-    this.#stopped.resolve();
+    if (reason === undefined) this.#stopped.resolve();
+    else this.#stopped.reject(reason);
+  }
+
+  /** One that closes already leaves its id to the other all the same. */
+  #replaced(reason: ConveyorError): void {
+    if (this.#closing !== undefined) return;
+    log.error("The sidecar drains and ends: another has its id", {
+      reason: reason.message,
+    });
+    // Whoever does not wait for `run` finds the reason in the log.
+    this.#stopped.promise.catch(() => {});
+    this.#closing = this.#close(reason);
   }
 }

@@ -169,7 +169,10 @@ export interface KnownAssignments {
 
 /** Answers a heartbeat. */
 export interface HeartbeatResponse {
-  /** Whether the lease is renewed. If not, the sidecar registers again. */
+  /**
+   * Whether the lease is renewed. If not, the sidecar registers again, unless
+   * it was replaced.
+   */
   acknowledged: boolean;
   /**
    * What leads from what the sidecar was last told to what it is to run now, in
@@ -181,6 +184,12 @@ export interface HeartbeatResponse {
    * has done so.
    */
   versions: { [key: string]: bigint };
+  /**
+   * Where the sidecar is reached that has registered under the id since, and
+   * lives: the newer one wins, and one so replaced does not register again.
+   * Empty: there is none.
+   */
+  replacedBy: string;
 }
 
 /** What a sidecar is to change. */
@@ -254,6 +263,11 @@ export interface DrainCommand {
 export interface WatchAssignmentsRequest {
   /** Which sidecar. It must be registered. */
   sidecarId: string;
+  /**
+   * Registration that the sidecar has: the watch ends when that holds the id no
+   * more. Empty: whichever does.
+   */
+  registrationId: string;
 }
 
 /** A change of what a sidecar is to run. */

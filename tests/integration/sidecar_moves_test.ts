@@ -4,10 +4,13 @@
  * Method: routers and pods of real processes, or sidecars in this process beside real services. Without
  * leak checks: grpc-js leaves the backoff timer of an address that went away.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
+  AckStatus,
   AdminClient,
   CheckpointClient,
+  Code,
+  ConveyorError,
   CoordinatorClient,
   Sidecar,
   SourceClient,
@@ -17,7 +20,13 @@ import {
   serveSink,
   serveTransform,
 } from "@conveyor/grpc/connector";
+import { RouterChannel } from "../../clients/router_channel.ts";
+import { dataPlaneService } from "../../lib/handlers/data_plane_handler.ts";
+import { nameFrom, requestIdOf } from "../../lib/handlers/request_id.ts";
+import { sidecarService } from "../../lib/handlers/sidecar_handler.ts";
 import { creditWindowRecords } from "../../lib/limits.ts";
+import { RpcServer } from "../../lib/rpc/server.ts";
+import { untilHealth } from "../fixtures/fake_router.ts";
 import { untilPlaced } from "../fixtures/placements.ts";
 import { Pod } from "../fixtures/pod.ts";
 import { RouterCluster } from "../fixtures/router_cluster.ts";
@@ -74,7 +83,7 @@ function sidecarOf(
   });
 }
 
-test("a sidecar goes on with another router, and takes its pod back from one that has its name", async () => {
+test("a sidecar goes on with another router, and registers again when it is forgotten", async () => {
   await using cluster = await RouterCluster.start();
   const stored = new Set<number>();
   await using store = await serveSink(
@@ -93,17 +102,76 @@ test("a sidecar goes on with another router, and takes its pod back from one tha
   }
   await source.push(numbers(100));
   assertEquals(stored.size, 100);
-  // Somebody else takes the name: the next heartbeat is refused, and the sidecar registers again.
-  await using coordinator = await CoordinatorClient.connect(
-    cluster.urls.slice(1),
-  );
-  await coordinator.register({
+  const routers = await RouterChannel.connect(cluster.urls.slice(1));
+  await using coordinator = new CoordinatorClient(routers);
+  await routers.unary(sidecarService.methods.deregisterSidecar, {
     sidecarId: "pod-1",
-    sidecarEndpoint: "http://127.0.0.1:9",
   });
+  await until(async () =>
+    (await coordinator.heartbeat({ sidecarId: "pod-1" })).acknowledged
+  );
   await untilPlaced(cluster.urls[1]!, "pod-1", "store", true);
   await source.push(numbers(100, 101));
   assertEquals(stored.size, 200);
+});
+
+test("a sidecar whose id another takes settles what it has, leaves the id to that one, and ends", async () => {
+  await using setup = await RouterSetup.start();
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  const stored = new Set<number>();
+  const written = Promise.withResolvers<void>();
+  const room = Promise.withResolvers<void>();
+  await using store = await serveSink(async (record) => {
+    stored.add(numberOf(record));
+    written.resolve();
+    await room.promise;
+  }, local);
+  await using older = sidecarOf("pod-1", setup.url, { store });
+  const ended = assertRejects(() => older.run(), ConveyorError);
+  const { grpc } = await older.start();
+  await using source = await SourceClient.connectToSidecar(
+    `http://${grpc}`,
+    "numbers",
+  );
+  const pushed = source.push(numbers(100));
+  await written.promise;
+  await using newer = sidecarOf("pod-1", setup.url, { store });
+  const at = `http://${(await newer.start()).grpc}`;
+  await untilHealth({ address: grpc }, "NotServing", dataPlaneService.name);
+  room.resolve();
+  const outcomes = await pushed;
+  assert(outcomes.every(({ status }) => status === AckStatus.Accepted));
+  assertEquals(stored.size, 100);
+  const { code, message } = await ended;
+  assertEquals(Code[code], "AlreadyExists");
+  assertEquals(
+    message,
+    `Cannot go on as sidecar "pod-1": ${at} has registered under that id since`,
+  );
+  await using next = await SourceClient.connectToSidecar(at, "numbers");
+  await next.push(numbers(100, 101));
+  assertEquals(stored.size, 200);
+});
+
+test("a sidecar that hears no answer asks for the same registration again, and later for another", async () => {
+  const asked: string[] = [];
+  await using server = new RpcServer(undefined, () => {});
+  const address = await server.add(sidecarService, {
+    registerSidecar: (_, context) => {
+      asked.push(nameFrom(requestIdOf(context)));
+      if (asked.length % 3 === 0) return { success: true, registrationId: "r" };
+      throw new ConveyorError(Code.Internal, "the answer is lost");
+    },
+    heartbeat: () => ({ acknowledged: false }),
+  }).listen("127.0.0.1:0");
+  await using sidecar = sidecarOf("pod-1", `http://${address}`, {});
+  await sidecar.start();
+  await until(() => Promise.resolve(asked.length >= 6));
+  const [first, second] = [asked.slice(0, 3), asked.slice(3, 6)];
+  assertEquals(new Set(first).size, 1);
+  assertEquals(new Set(second).size, 1);
+  assert(first[0] !== second[0]);
 });
 
 test("the stage of a service that breaks goes to another pod, and its records with it", async () => {

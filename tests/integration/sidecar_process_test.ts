@@ -154,3 +154,31 @@ Deno.test("a sidecar runs with exactly the permissions that it asks for", async 
   sidecar.signal("SIGTERM");
   assertEquals(await sidecar.ended(), 0);
 });
+
+Deno.test("of two sidecars with one id the newer goes on, and the older ends and says who it is; one that is restarted goes on at once", async () => {
+  await using setup = await RouterSetup.start();
+  const start = () =>
+    new ServerProcess([], {
+      script,
+      env: {
+        ...pod,
+        CONVEYOR_LISTEN_HOST: "127.0.0.1",
+        CLUSTER_ENDPOINT: setup.url,
+        // Longer than the test: none of them waits for a heartbeat or a lease to end.
+        HEARTBEAT_INTERVAL_SECS: "60",
+      },
+    });
+  await using killed = start();
+  await killed.url();
+  killed.signal("SIGKILL");
+  await using older = start();
+  await older.url();
+  await using newer = start();
+  const url = await newer.url();
+  assertEquals(await older.ended(), 78);
+  const reason =
+    `Cannot go on as sidecar "pod-1": ${url} has registered under that id since`;
+  assert((await older.line("another has its id")).endsWith(reason));
+  newer.signal("SIGTERM");
+  assertEquals(await newer.ended(), 0);
+});

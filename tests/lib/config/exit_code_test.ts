@@ -7,6 +7,7 @@ Deno.test("exitCodeOf() tells wrong use, what may come, and what needs an operat
   const error = (code: Code) => new ConveyorError(code, "Cannot start: test");
   assertEquals(exitCodeOf(error(Code.InvalidArgument)), 64);
   assertEquals(exitCodeOf(error(Code.Unavailable)), 69);
+  assertEquals(exitCodeOf(error(Code.AlreadyExists)), 78);
   assertEquals(exitCodeOf(error(Code.FailedPrecondition)), 78);
   assertEquals(exitCodeOf(error(Code.DataLoss)), 78);
   assertEquals(exitCodeOf(error(Code.PermissionDenied)), 77);

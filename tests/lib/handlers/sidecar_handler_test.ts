@@ -267,6 +267,32 @@ Deno.test("heartbeat() is acknowledged to the present registration only", async 
   assertEquals(await acknowledged("", "nobody"), false);
 });
 
+Deno.test("heartbeat() of a registration that was replaced says who has the id, while that lives", async () => {
+  await using cluster = await StateCluster.start(3);
+  const node = cluster.node(await cluster.follower());
+  const { sidecars } = node.replicated.state;
+  const enterAt = (port: number) =>
+    enter(node, "s", [], { sidecarEndpoint: `http://s:${port}` });
+  const first = await enterAt(1);
+  const refused = async () => {
+    const { registrationId } = first;
+    const answer = await beaten(cluster, node, {
+      sidecarId: "s",
+      registrationId,
+    });
+    assertEquals(answer.acknowledged, false);
+    return answer.replacedBy;
+  };
+  await enterAt(2);
+  assertEquals(await refused(), "http://s:2");
+  await cluster.time.advance(3_000 + leaseSweepMs);
+  await until(() => sidecars.get("s")?.expired);
+  assertEquals(await refused(), "");
+  await cluster.time.advance(3_000 + leaseSweepMs);
+  await until(() => sidecars.get("s") === undefined);
+  assertEquals(await refused(), "");
+});
+
 Deno.test("heartbeat() takes a service that does not work out of use, and back", async () => {
   await using cluster = await StateCluster.start(1);
   const node = cluster.node(1);
@@ -404,3 +430,49 @@ Deno.test("watchPipelineAssignments() tells the present assignments, then each c
   leaving.abort();
   await events.return?.();
 });
+
+for (
+  const { code, lose } of [
+    {
+      code: Code.FailedPrecondition,
+      lose: async (node: StateNode) => void await enter(node, "s", []),
+    },
+    {
+      code: Code.NotFound,
+      lose: async (node: StateNode) =>
+        void await node.calls.unary(methods.deregisterSidecar, {
+          sidecarId: "s",
+        }),
+    },
+  ]
+) {
+  Deno.test(`watchPipelineAssignments() of a registration ends with ${Code[code]} when that is lost`, async () => {
+    await using cluster = await StateCluster.start(1);
+    const node = cluster.node(1);
+    await create(node);
+    const { registrationId } = await enter(node, "s", ["in", "out"]);
+    const watch = () => {
+      const requests = new Feed<MessageInit<WatchAssignmentsRequest>>();
+      requests.push({ sidecarId: "s", registrationId });
+      return node.calls.stream(methods.watchPipelineAssignments, requests)
+        [Symbol.asyncIterator]();
+    };
+    const events = watch();
+    assertEquals((await events.next()).value?.eventType, EventType.Assigned);
+    // Another's registration, and health that changes, are nothing to it.
+    await enter(node, "other", ["in"]);
+    await beat(node, {
+      sidecarId: "s",
+      serviceHealth: [{ serviceName: "out", healthy: false }],
+    });
+    assertEquals((await events.next()).value?.eventType, EventType.Updated);
+    await lose(node);
+    const ended = async (): Promise<void> => {
+      while (!(await events.next()).done);
+    };
+    for (const call of [ended(), watch().next()]) {
+      const error = await rejection(call, code);
+      assert(error.message.includes('"s"'), error.message);
+    }
+  });
+}
