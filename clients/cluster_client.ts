@@ -21,8 +21,8 @@ const { methods }: Service<ClusterServiceMethods> = serviceOf(
  * goes to the leader, whichever router is asked first; every call may be repeated.
  *
  * Every method rejects with a `ConveyorError`: `InvalidArgument` that names the field, such as the id
- * of a former member; `NotFound` for a node that never was one; `FailedPrecondition` for a learner that
- * is too far behind; and `Unavailable` when no router can be reached or no majority of them.
+ * of a former member; `NotFound` for a node that never was one; `FailedPrecondition` for a vote that a
+ * node cannot have yet; and `Unavailable` when no router can be reached or no majority of them.
  *
  * @example Take a node in, and give it a vote
  * ```ts
@@ -52,7 +52,10 @@ export class ClusterClient implements AsyncDisposable {
     return new ClusterClient(await RouterChannel.connect(routers, options));
   }
 
-  /** Takes a node in; as a learner it gets the log and has no vote. Resolves with the members. */
+  /**
+   * Takes a node in, as a learner: it gets the log and has no vote. Without `learner` it is to have its
+   * vote, which a new node cannot. Resolves with the members.
+   */
   async addNode(
     request: MessageInit<AddNodeRequest>,
     options?: CallOptions,
@@ -78,7 +81,7 @@ export class ClusterClient implements AsyncDisposable {
     return message.nodes;
   }
 
-  /** Gives a learner that has caught up its vote. Resolves with the members. */
+  /** Gives a learner that answers and has caught up its vote. Resolves with the members. */
   async promoteLearner(
     nodeId: bigint,
     options?: CallOptions,

@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "57f5ca79cf5ac0624cad295e5f2efa87b1a041aaf42d7a9bb9b71120128b1991";
+  "883597b96dfd71bbeb7496ebf5f764be04b68ff5ff922bb08f778a9fa2a38688";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

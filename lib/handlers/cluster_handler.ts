@@ -138,6 +138,11 @@ export class ClusterHandler implements ClusterHandlers {
     const known = this.#metadata.members.find((member) => member.id === id);
     const present = known !== undefined && !known.removed;
     const { learners } = this.#metadata.status();
+    if (known === undefined && !learner) {
+      this.#requireLead();
+      // Its vote would count from now on, whether it is there or not.
+      throw noVote(id, "it is no member yet; add it as a learner first");
+    }
     if (present && !learner && learners.includes(id)) {
       await this.#promote(id, signal);
     } else if (!present || known.address !== address) {
@@ -228,25 +233,22 @@ export class ClusterHandler implements ClusterHandlers {
     } satisfies MessageInit<StatusResponse>;
   };
 
-  /** Gives a learner its vote, if the log would not have to wait for it. */
+  /** Gives a learner its vote, if it answers and the log would not have to wait for it. */
   async #promote(id: number, signal: AbortSignal): Promise<void> {
     this.#requireLead();
     const { commit, peers, voters } = this.#metadata.status();
     if (voters.includes(id)) return;
-    const match = peers.find((peer) => peer.id === id)?.match ?? 0;
+    const peer = peers.find((peer) => peer.id === id);
     // With the vote of one that is not there the cluster could lose its majority.
-    if (match === 0) {
-      throw new ConveyorError(
-        Code.FailedPrecondition,
-        `Cannot promote node ${id}: it has not answered yet`,
-      );
+    if (peer === undefined || peer.match === 0) {
+      throw noVote(id, "it has not answered yet");
     }
-    if (commit - match > promoteLagEntries) {
-      throw new ConveyorError(
-        Code.FailedPrecondition,
-        `Cannot promote node ${id}: it is ${
-          commit - match
-        } entries behind, and must be within ${promoteLagEntries}`,
+    if (!peer.recentActive) throw noVote(id, "it does not answer now");
+    const behind = commit - peer.match;
+    if (behind > promoteLagEntries) {
+      throw noVote(
+        id,
+        `it is ${behind} entries behind, and must be within ${promoteLagEntries}`,
       );
     }
     await this.#metadata.changeMembership(
@@ -335,6 +337,13 @@ function progressOf(
     recentlyActive: peer.recentActive,
     appendsInFlight: peer.inflight,
   };
+}
+
+function noVote(id: number, reason: string): ConveyorError {
+  return new ConveyorError(
+    Code.FailedPrecondition,
+    `Cannot give node ${id} a vote: ${reason}`,
+  );
 }
 
 function idOf(nodeId: bigint): number {

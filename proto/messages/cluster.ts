@@ -69,7 +69,8 @@ export interface ClusterServiceMethods {
     kind: "unary";
   };
   /**
-   * Gives a learner a vote once it has caught up; FailedPrecondition before.
+   * Gives a learner a vote once it answers and has caught up;
+   * FailedPrecondition before.
    */
   promoteLearner: {
     request: PromoteLearnerRequest;
@@ -432,7 +433,11 @@ export interface AddNodeRequest {
    * Where the other nodes reach it: "http://host:port" or "https://host:port".
    */
   address: string;
-  /** It gets the log and has no vote until it is promoted. */
+  /**
+   * It gets the log and has no vote until it is promoted. A new node is a
+   * learner first: to give it a vote at once is refused with
+   * FailedPrecondition, because it would count before it answers.
+   */
   learner: boolean;
 }
 

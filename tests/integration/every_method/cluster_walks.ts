@@ -83,6 +83,10 @@ export const clusterWalks: readonly Walk[] = [
         await here.refuses(Code.Unavailable, cluster.removeNode, known);
         return;
       }
+      await here.refuses(Code.FailedPrecondition, cluster.addNode, {
+        ...entry,
+        learner: false,
+      });
       await here.answers(cluster.addNode, entry);
       await here.answers(cluster.addNode, entry);
       const listed = async (): Promise<NodeSuffrage | undefined> => {

@@ -10,7 +10,7 @@ import {
   NodeSuffrage,
 } from "../../../proto/messages/cluster.ts";
 import { offsetCommand } from "../../fixtures/cluster_server.ts";
-import { until } from "../../fixtures/metadata_cluster.ts";
+import { steadyLead, until } from "../../fixtures/metadata_cluster.ts";
 import { rejection } from "../../fixtures/rejection.ts";
 import { leaseOf, register } from "../../fixtures/services.ts";
 import { StateCluster, type StateNode } from "../../fixtures/state_cluster.ts";
@@ -122,7 +122,7 @@ async function untilHeard(leader: StateNode, id: number): Promise<void> {
 }
 
 Deno.test("addNode(), promoteLearner() and removeNode() change the members, and bear to be repeated", async () => {
-  await using cluster = await StateCluster.start(1);
+  await using cluster = await StateCluster.start(1, steadyLead);
   const { calls } = cluster.node(1);
   const node = { nodeId: 4n, address: "http://node-4:1" };
   for (let time = 0; time < 2; time++) {
@@ -142,15 +142,17 @@ Deno.test("addNode(), promoteLearner() and removeNode() change the members, and 
     await calls.unary(methods.removeNode, { nodeId: 4n });
     assertEquals(await members(cluster.node(1)), [[1n, NodeSuffrage.Voter]]);
   }
-  const again = await rejection(
-    calls.unary(methods.addNode, node),
-    Code.AlreadyExists,
-  );
-  assert(again.message.includes("4"), again.message);
+  for (const learner of [true, false]) {
+    const again = await rejection(
+      calls.unary(methods.addNode, { ...node, learner }),
+      Code.AlreadyExists,
+    );
+    assert(again.message.includes("4"), again.message);
+  }
 });
 
 Deno.test("addNode() of a learner as a voter promotes it", async () => {
-  await using cluster = await StateCluster.start(1);
+  await using cluster = await StateCluster.start(1, steadyLead);
   const { calls } = cluster.node(1);
   const node = { nodeId: 4n, address: "http://node-4:1" };
   await calls.unary(methods.addNode, { ...node, learner: true });
@@ -158,6 +160,38 @@ Deno.test("addNode() of a learner as a voter promotes it", async () => {
   await untilHeard(cluster.node(1), 4);
   const { message } = await calls.unary(methods.addNode, node);
   assertEquals(message.nodes[1]?.suffrage, NodeSuffrage.Voter);
+});
+
+Deno.test("addNode() gives no vote to a new node, and takes it in as nothing else", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls, replicated } = cluster.node(1);
+  const node = { nodeId: 4n, address: "http://node-4:1" };
+  const refused = await rejection(
+    calls.unary(methods.addNode, node),
+    Code.FailedPrecondition,
+  );
+  assert(refused.message.includes("as a learner"), refused.message);
+  assertEquals(await members(cluster.node(1)), [[1n, NodeSuffrage.Voter]]);
+  // The majority is what it was.
+  await replicated.upToDate();
+});
+
+Deno.test("promoteLearner() gives no vote to a node that answers no more", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls, replicated } = cluster.node(1);
+  const node = { nodeId: 4n, address: "http://node-4:1", learner: true };
+  await calls.unary(methods.addNode, node);
+  await cluster.boot(4);
+  await untilHeard(cluster.node(1), 4);
+  await cluster.crash(4);
+  await until(() =>
+    !replicated.metadata.status().peers.find(({ id }) => id === 4)!.recentActive
+  );
+  const refused = await rejection(
+    calls.unary(methods.promoteLearner, { nodeId: 4n }),
+    Code.FailedPrecondition,
+  );
+  assert(refused.message.includes("does not answer"), refused.message);
 });
 
 Deno.test("promoteLearner() gives no vote to a node that was never heard of, however short the log", async () => {
