@@ -30,7 +30,7 @@ export type Positions = ReadonlyMap<number, bigint>;
  * meets a router which is gone is repeated on another, and carried out once.
  *
  * Every method rejects with a `ConveyorError`: `InvalidArgument` that names the field, `NotFound` for a
- * pipeline that there is not, and `Unavailable` when no router can be reached or no majority of them.
+ * pipeline or a group that there is not, and `Unavailable` when no router can be reached or no majority of them.
  *
  * @example Save where a service is, and resume from there
  * ```ts
@@ -148,7 +148,8 @@ export class CheckpointClient implements AsyncDisposable {
 
   /**
    * Commits a group's offset; whether it is the committed one now: false where a higher one was, or
-   * where the member worked under another generation than the present one.
+   * where the member worked under another generation than the present one or is none of the group.
+   * Rejects with `NotFound` when the group of a member has none at all.
    */
   async commitGroupOffset(
     request: MessageInit<CommitGroupOffsetRequest>,

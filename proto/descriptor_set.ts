@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "883597b96dfd71bbeb7496ebf5f764be04b68ff5ff922bb08f778a9fa2a38688";
+  "7e68297bc096e6896730b867e5ab146537d8652ae8a2677efa97bbebd6d62fec";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

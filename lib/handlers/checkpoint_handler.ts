@@ -196,7 +196,7 @@ export class CheckpointHandler implements CheckpointHandlers {
       );
       return { success: offsets?.lower.length === 0 };
     } catch (error) {
-      // The member worked under another generation.
+      // The member worked under another generation, or is none any more.
       const fenced = error instanceof ConveyorError &&
         error.code === Code.FailedPrecondition;
       if (!fenced) throw error;

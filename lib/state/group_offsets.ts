@@ -19,7 +19,7 @@ import {
   raiseOffsets,
   type RaiseRequest,
 } from "./raise_offsets.ts";
-import { badId, done, refuse } from "./rules.ts";
+import { badId, done, notFound, refuse } from "./rules.ts";
 import type { GroupsView } from "./groups.ts";
 import type {
   Aggregate,
@@ -116,8 +116,8 @@ function badGeneration(
 ): Refused | undefined {
   if (memberId === "" && generation === 0) return undefined;
   const group = groups.get(groupId);
-  const member = groups.member(groupId, memberId);
-  if (!group || (memberId !== "" && !member)) {
+  if (!group) return notFound("group_id", "group", groupId);
+  if (memberId !== "" && !groups.member(groupId, memberId)) {
     return refuse(
       Code.FailedPrecondition,
       "member_id",

@@ -55,7 +55,9 @@ export interface CheckpointServiceMethods {
   };
   /**
    * Raises a group's offset of a partition. A lower one, or one from a member
-   * of an older generation, is refused and changes nothing.
+   * of an older generation, is refused and changes nothing. A group is there
+   * while it has members: a member of one that is not there is answered
+   * NOT_FOUND.
    */
   commitGroupOffset: {
     request: CommitGroupOffsetRequest;
@@ -231,7 +233,7 @@ export interface CommitGroupOffsetRequest {
 export interface CommitGroupOffsetResponse {
   /**
    * Whether the offset was raised; false when the committed one is higher, or
-   * the member worked under another generation.
+   * the member worked under another generation or is none of the group.
    */
   success: boolean;
 }

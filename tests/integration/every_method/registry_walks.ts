@@ -93,9 +93,11 @@ export const registryWalks: readonly Walk[] = [
       ) => ({ ...of(serviceId), generation, offset, sourceId: name });
       await here.refuses(Code.NotFound, registry.joinGroup, of(one));
       await here.refuses(Code.NotFound, registry.leaveGroup, of(one));
-      await here.answers(commitGroupOffset, commit(one, 1n, 1n), {
-        success: false,
-      });
+      await here.refuses(
+        Code.NotFound,
+        commitGroupOffset,
+        commit(one, 1n, 1n),
+      );
       await here.answers(getGroupOffsets, { groupId: name }, {
         sourceOffsets: {},
       });

@@ -253,6 +253,8 @@ Deno.test("commitGroupOffset() raises a group's offset, and refuses members of a
     });
     return message.success;
   };
+  const error = await rejection(commit(5n, "m1", 1n), Code.NotFound);
+  assert(error.message.includes('"g"'), error.message);
   const first = await join("m1");
   assertEquals(await commit(5n, "m1", first), true);
   assertEquals(await commit(4n, "m1", first), false);

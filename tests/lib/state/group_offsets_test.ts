@@ -61,13 +61,25 @@ Deno.test("GroupOffsets.commit() takes from members only the present generation"
   assertEquals(refused({ memberId: "s" }), "generation");
   assertEquals(refused({ generation: generation + 1 }), "generation");
   assertEquals(refused({ memberId: "other", generation }), "member_id");
-  assertEquals(
-    refused({ groupId: "none", memberId: "s", generation }),
-    "member_id",
-  );
   machine.run({ registerService: { service: serviceNamed("t") } });
   machine.run({ joinGroup: { serviceId: "t", groupId: "g" } });
   assertEquals(refused({ memberId: "s", generation }), "generation");
+});
+
+Deno.test("GroupOffsets.commit() knows no member of a group that there is not", () => {
+  const machine = withMember();
+  const { generation } = machine.state.groups.get("g")!;
+  for (const more of [{ memberId: "s" }, { generation }]) {
+    const { code, field, found } = machine.refused(
+      commit({ groupId: "none", ...more }),
+    );
+    assertEquals([code, field], [Code.NotFound, "group_id"]);
+    assertEquals(found, '"none"');
+  }
+  machine.run({ leaveGroup: { serviceId: "s", groupId: "g" } });
+  const { code } = machine.refused(commit({ memberId: "s", generation }));
+  assertEquals(code, Code.NotFound);
+  machine.run(commit({ groupId: "none" }));
 });
 
 Deno.test("GroupOffsets.commit() refuses what is malformed", () => {
