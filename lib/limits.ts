@@ -343,6 +343,8 @@ export const groupPartitionsMax = 10_000;
 export const watermarksMax = 1_000_000;
 /** A snapshot that is brought back; a larger one is ResourceExhausted. */
 export const restoreBytesMax = 2 * 1024 * 1024 * 1024;
+/** One whose next part does not come for so long is given up: the node that brought it back died. */
+export const restoreIdleMs = 60_000;
 /** Bytes of a backup that are read, sent or brought back at a time. */
 export const backupPieceBytes = 256 * 1024;
 /** A client waits so long for a snapshot to be made or brought back. */

@@ -140,6 +140,8 @@ function holdersOf(tables: Tables, kind: LeaseKind): LeaseHolders | undefined {
       return tables.sidecars;
     case LeaseKind.Node:
       return tables.nodes;
+    case LeaseKind.Restore:
+      return tables.restoreParts;
     default:
       return undefined;
   }

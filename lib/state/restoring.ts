@@ -2,21 +2,31 @@
  * A snapshot that is being brought back: its parts come as commands, so that every node has them, and
  * the state is made of them while they come. It takes the place of the present one with the last part
  * and in one step; until then nothing is changed by it. What is there of it stands in the snapshots
- * that are taken meanwhile.
+ * that are taken meanwhile. It lives by a lease that each part renews, so that it does not stay when
+ * nobody is left to end it.
  */
 import { Code, ConveyorError } from "../errors.ts";
-import { restoreBytesMax } from "../limits.ts";
-import type {
-  BeginRestore,
-  CancelRestore,
-  FinishRestore,
-  RestorePart,
-  SnapshotEntry,
+import { restoreBytesMax, restoreIdleMs } from "../limits.ts";
+import type { HeldLease } from "../registry/lease.ts";
+import {
+  type BeginRestore,
+  type CancelRestore,
+  type FinishRestore,
+  LeaseKind,
+  type LeaseRef,
+  type RestorePart,
+  type SnapshotEntry,
 } from "../../proto/messages/state.ts";
 import { badId, done, noRoomFor, refuse } from "./rules.ts";
 import { StateBuilder } from "./state_builder.ts";
 import type { Tables } from "./tables.ts";
-import type { Aggregate, Outcome, Refused, SnapshotEntries } from "./types.ts";
+import type {
+  Aggregate,
+  Outcome,
+  Refused,
+  SnapshotEntries,
+  StateEvent,
+} from "./types.ts";
 
 /** The snapshot, as far as it is there. */
 export class Restoring implements Aggregate {
@@ -34,7 +44,7 @@ export class Restoring implements Aggregate {
     const bad = badId("restore_id", restoreId);
     if (bad) return bad;
     this.#reset(restoreId);
-    return done([]);
+    return done([this.#renewed()]);
   }
 
   part({ restoreId, part, data }: RestorePart): Outcome {
@@ -56,7 +66,7 @@ export class Restoring implements Aggregate {
       return unreadable(error);
     }
     this.#keep(own);
-    return done([]);
+    return done([this.#renewed()]);
   }
 
   finish({ restoreId, parts }: FinishRestore): Outcome {
@@ -71,8 +81,29 @@ export class Restoring implements Aggregate {
   }
 
   cancel({ restoreId }: CancelRestore): Outcome {
-    if (restoreId === this.#restoreId) this.#reset("");
-    return done([]);
+    return done(this.#giveUp(restoreId));
+  }
+
+  /** That of the snapshot, if one is being brought back. */
+  leases(): HeldLease[] {
+    if (this.#restoreId === "") return [];
+    const lease = leaseOf(this.#restoreId);
+    return [{ lease, ttlMs: restoreIdleMs, expired: false }];
+  }
+
+  /** Its next part did not come in time. */
+  expire({ registrationId }: LeaseRef): readonly StateEvent[] {
+    return this.#giveUp(registrationId);
+  }
+
+  /** What was given up does not come back. */
+  revive(): readonly StateEvent[] {
+    return [];
+  }
+
+  /** It is gone as it expires. */
+  removeExpired(): readonly StateEvent[] {
+    return [];
   }
 
   freeze(): SnapshotEntries {
@@ -89,6 +120,17 @@ export class Restoring implements Aggregate {
     this.#builder!.push(own);
     this.#keep(own);
     return true;
+  }
+
+  #renewed(): StateEvent {
+    const lease = leaseOf(this.#restoreId);
+    return { kind: "leaseStarted", lease, ttlMs: restoreIdleMs };
+  }
+
+  #giveUp(restoreId: string): readonly StateEvent[] {
+    if (restoreId === "" || restoreId !== this.#restoreId) return [];
+    this.#reset("");
+    return [{ kind: "leaseEnded", lease: leaseOf(restoreId) }];
   }
 
   #reset(restoreId: string): void {
@@ -115,7 +157,9 @@ export class Restoring implements Aggregate {
     return refuse(
       Code.FailedPrecondition,
       "restore_id",
-      "must be that of the restoration under way: another one took its place",
+      this.#restoreId === ""
+        ? "must be that of a restoration under way: it was given up"
+        : "must be that of the restoration under way: another one took its place",
       restoreId,
     );
   }
@@ -129,6 +173,11 @@ export class Restoring implements Aggregate {
       part,
     );
   }
+}
+
+/** There is one at a time: the next one has the lease of the one before. */
+function leaseOf(registrationId: string): LeaseRef {
+  return { kind: LeaseKind.Restore, id: "", registrationId };
 }
 
 function* entriesOf(

@@ -140,8 +140,9 @@ export class State {
 
   /** All leases as the state has them: what a new leader renews once. */
   leases(): HeldLease[] {
-    const { services, sidecars, nodes } = this.#tables;
-    return [...services.leases(), ...sidecars.leases(), ...nodes.leases()];
+    const { services, sidecars, nodes, restoreParts } = this.#tables;
+    return [services, sidecars, nodes, restoreParts]
+      .flatMap((holders) => holders.leases());
   }
 
   /** How much there is of everything. */

@@ -257,6 +257,8 @@ export enum LeaseKind {
   Sidecar = 2,
   /** A node of the router. */
   Node = 3,
+  /** A restoration. Its parts renew it; without one it is given up. */
+  Restore = 4,
 }
 
 /** A holder of a lease. One whose registration was replaced is passed over. */

@@ -9,11 +9,14 @@ import {
 } from "../../../lib/handlers/backup_handler.ts";
 import { checkpointService } from "../../../lib/handlers/checkpoint_handler.ts";
 import { registryService } from "../../../lib/handlers/registry_handler.ts";
+import { restoreIdleMs } from "../../../lib/limits.ts";
+import { State } from "../../../lib/state/state.ts";
 import type { MessageInit } from "../../../proto/codec.ts";
 import {
   CompressionType,
   type DataChunk,
 } from "../../../proto/messages/backup.ts";
+import { LeaseKind } from "../../../proto/messages/state.ts";
 import { allOf, backupBytes, inPieces } from "../../fixtures/backups.ts";
 import { Feed } from "../../fixtures/feed.ts";
 import { Loopback } from "../../fixtures/loopback.ts";
@@ -220,4 +223,36 @@ Deno.test("a restoration that another one overtakes changes nothing", async () =
   assert(message.includes("another one took its place"), message);
   assertEquals(node.replicated.state.services.size, 201);
   await client.close();
+});
+
+Deno.test("a restoration whose node died is given up, one whose parts come is not", async () => {
+  await using cluster = await StateCluster.start(3);
+  const leader = await cluster.raft.leader();
+  const { replicated, leases } = cluster.node(leader);
+  await until(() => {
+    try {
+      return leases.renewAll([]);
+    } catch {
+      return false;
+    }
+  });
+  const isThere = () =>
+    replicated.state.leases().some(({ lease }) =>
+      lease.kind === LeaseKind.Restore
+    );
+  const restoreId = "r";
+  await replicated.change("begin", { beginRestore: { restoreId } });
+  const bytes = bytesOf(new State().snapshot());
+  for (let part = 0; part < 3; part++) {
+    await cluster.time.advance(restoreIdleMs - 1);
+    const data = bytes.slice(part, part + 1);
+    const restorePart = { restoreId, part, data };
+    await replicated.change("go on", { restorePart });
+  }
+  assert(isThere());
+  await cluster.time.advance(2 * restoreIdleMs);
+  await until(() => !isThere());
+  const late = replicated.change("end", { finishRestore: { restoreId } });
+  const error = await rejection(late, Code.FailedPrecondition);
+  assert(error.message.includes("it was given up"), error.message);
 });

@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { State } from "../../../lib/state/state.ts";
+import { restoreIdleMs } from "../../../lib/limits.ts";
+import { LeaseKind } from "../../../proto/messages/state.ts";
 import { bytesOf, Machine, serviceNamed } from "../../fixtures/machine.ts";
 import { restore } from "../../fixtures/restore.ts";
 
@@ -98,4 +100,40 @@ Deno.test("Restoring is given up for another one, and by cancelling it", () => {
     }).field,
     "restore_id",
   );
+});
+
+Deno.test("Restoring has a lease that each part renews, and goes with it", () => {
+  const { parts } = backup();
+  const machine = begun(parts.slice(0, 1));
+  const lease = { kind: LeaseKind.Restore, id: "", registrationId: restoreId };
+  const held = { lease, ttlMs: restoreIdleMs, expired: false };
+  const isRestore = (each: { readonly lease: typeof lease }) =>
+    each.lease.kind === LeaseKind.Restore;
+  assertEquals(machine.state.leases().filter(isRestore), [held]);
+  const copy = new State();
+  restore(copy, machine.state.snapshot());
+  assertEquals(copy.leases().filter(isRestore), [held]);
+  const part = { restorePart: { restoreId, part: 1, data: parts[1]! } };
+  const renewed = {
+    kind: "leaseStarted" as const,
+    lease,
+    ttlMs: restoreIdleMs,
+  };
+  assertEquals(machine.run(part).events, [renewed]);
+  const expire = (registrationId: string) =>
+    machine.run({
+      expireLeases: { leases: [{ ...lease, registrationId }] },
+    }).events;
+  assertEquals(expire("before"), []);
+  assertEquals(machine.state.leases().filter(isRestore), [held]);
+  assertEquals(expire(restoreId), [{ kind: "leaseEnded", lease }]);
+  assertEquals(machine.state.leases().filter(isRestore), []);
+  const { rule } = machine.refused({
+    restorePart: { restoreId, part: 2, data: parts[2]! },
+  });
+  assertEquals(
+    rule,
+    "must be that of a restoration under way: it was given up",
+  );
+  assertEquals(expire(""), []);
 });
