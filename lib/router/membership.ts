@@ -9,9 +9,13 @@ import type { Member } from "../consensus/members.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import { joinRetryMs } from "../limits.ts";
 import { log } from "../log.ts";
-import { NodeSuffrage } from "../../proto/messages/cluster.ts";
+import {
+  type ClusterNode,
+  NodeSuffrage,
+} from "../../proto/messages/cluster.ts";
 import { storedIdentity } from "../storage/stored_identity.ts";
 import type { FirstSnapshot, NodeIdentity } from "../storage/store.ts";
+import type { FirstMember } from "./first_members.ts";
 import { firstState, membersOf, newClusterId } from "./first_state.ts";
 import type { ResolvedRouterOptions } from "./router_options.ts";
 
@@ -29,13 +33,17 @@ export async function membershipOf(
   { nodeId, members, join, dial, dataDir }: ResolvedRouterOptions,
 ): Promise<Membership> {
   const stored = await storedIdentity(dataDir);
-  if (stored) return { identity: { ...stored, nodeId } };
+  if (stored) {
+    await warnOfOtherCluster(stored, members, dataDir);
+    return { identity: { ...stored, nodeId } };
+  }
   if (join.length === 0) {
     const clusterId = await newClusterId(members);
     return { identity: { clusterId, nodeId }, first: firstState(members) };
   }
   await using cluster = await clusterOf(join, dial);
   const { clusterId, nodes } = await cluster.status();
+  checkFree(nodeId, nodes, members);
   const others = nodes.map((node) => ({
     id: Number(node.nodeId),
     address: node.address,
@@ -44,6 +52,41 @@ export async function membershipOf(
     identity: { clusterId, nodeId },
     members: membersOf([...others, ...members]),
   };
+}
+
+/**
+ * Refuses to enter with an empty disk under the id of another node, or of one that had its vote: the
+ * cluster would send to this node what is for that one, and count on what that one has stored.
+ */
+function checkFree(
+  nodeId: number,
+  nodes: readonly ClusterNode[],
+  own: readonly FirstMember[],
+): void {
+  const known = nodes.find((node) => node.nodeId === BigInt(nodeId));
+  const announced = known?.suffrage === NodeSuffrage.Learner &&
+    own.some(({ address }) => address === known.address);
+  if (known === undefined || announced) return;
+  throw new ConveyorError(
+    Code.FailedPrecondition,
+    `Cannot join as node ${nodeId}: the cluster has a node of that id at ${known.address}, and nothing of it is in the data directory here; let this node join under a new id`,
+  );
+}
+
+/** The directory counts, as members come and go; but it may be the wrong one. */
+async function warnOfOtherCluster(
+  { clusterId }: NodeIdentity,
+  members: readonly FirstMember[],
+  dataDir: string,
+): Promise<void> {
+  if (members.length === 1) return;
+  const named = await newClusterId(members);
+  if (named === clusterId) return;
+  log.warn("The data directory is of a cluster that began with other peers", {
+    dataDir,
+    clusterId,
+    named,
+  });
 }
 
 /** Asks routers of the cluster to take the node in, without a vote. May be repeated. */

@@ -97,6 +97,29 @@ test("a node is taken in by --join, gets its vote, outlives a restart of all, an
   await again.line("Cannot talk to node 4: it was removed");
 });
 
+test("a node without a disk of its own does not join under the id of another, nor of one that was let go", async () => {
+  await using cluster = await RouterCluster.start(1);
+  const [first] = cluster.nodes;
+  const other = cluster.newcomer(1, `${cluster.folder}/other`);
+  const refused = other.start();
+  assertEquals(await refused.ended(), exitCodes.configuration);
+  await refused.line(
+    "Cannot join as node 1: the cluster has a node of that id",
+  );
+  await using members = await ClusterClient.connect(first!.url);
+  const { nodes } = await members.listNodes();
+  assertEquals(nodes.map(({ address }) => address), [`http://${first!.raft}`]);
+  await members.addNode({
+    nodeId: 2n,
+    address: "http://127.0.0.1:1",
+    learner: true,
+  });
+  await members.removeNode(2n);
+  const late = cluster.newcomer(2).start();
+  assertEquals(await late.ended(), exitCodes.configuration);
+  await late.line("was removed");
+});
+
 /** Waits until the next record to resume from is this one: offsets are committed now and then. */
 async function untilCommitted(url: string, next: bigint): Promise<void> {
   await using source = await SourceClient.connect(url, "numbers");
