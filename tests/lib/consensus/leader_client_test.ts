@@ -4,7 +4,7 @@ import type { Member } from "../../../lib/consensus/members.ts";
 import { Code } from "../../../lib/errors.ts";
 import { leaderKey } from "../../../lib/metadata_keys.ts";
 import { decodeAnswer } from "../../../lib/state/answer.ts";
-import { until } from "../../fixtures/metadata_cluster.ts";
+import { steadyLead, until } from "../../fixtures/metadata_cluster.ts";
 import { rejection } from "../../fixtures/rejection.ts";
 import { offsetCommand, serveCluster } from "../../fixtures/cluster_server.ts";
 import { leaseOf, register } from "../../fixtures/services.ts";
@@ -42,7 +42,7 @@ Deno.test("propose() has a command applied once, and tells where it stands", asy
 });
 
 Deno.test("propose() to a node that does not lead tells who does", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
   const follower = await cluster.follower();
   await using server = await serveCluster(cluster, follower);
@@ -80,7 +80,7 @@ Deno.test("renewLeases() tells what became of each, in their order", async () =>
 });
 
 Deno.test("status() tells how the leader sees the cluster", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
   await using server = await serveCluster(cluster, leader);
   await using client = new LeaderClient();

@@ -2,7 +2,16 @@ import { assertEquals, assertThrows } from "@std/assert";
 import type { Hello } from "../../../lib/consensus/transport.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
 import { ListMachine } from "../../fixtures/list_machine.ts";
-import { MetadataCluster, until } from "../../fixtures/metadata_cluster.ts";
+import {
+  MetadataCluster,
+  steadyLead,
+  until,
+} from "../../fixtures/metadata_cluster.ts";
+
+/** A cluster whose lead stays where it is. */
+function startCluster(): Promise<MetadataCluster<string, ListMachine>> {
+  return MetadataCluster.start(3, () => new ListMachine(), steadyLead);
+}
 
 /** A cluster whose leader was acknowledged everything by a follower, and what that says of itself. */
 async function acknowledged(
@@ -25,7 +34,7 @@ function refused(admit: () => void): Code {
 }
 
 Deno.test("RaftPeer admit() refuses a log that went back behind what it acknowledged", async () => {
-  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  await using cluster = await startCluster();
   const { leader, hello } = await acknowledged(cluster);
   const { peer } = cluster.node(leader);
   peer.admit(hello, true);
@@ -42,14 +51,14 @@ Deno.test("RaftPeer admit() refuses a log that went back behind what it acknowle
 });
 
 Deno.test("RaftPeer admit() asks nothing of a log where none was claimed", async () => {
-  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  await using cluster = await startCluster();
   const { leader, hello } = await acknowledged(cluster);
   const none = { ...hello, lastIndex: 0, lastTerm: 0, term: 0 };
   cluster.node(leader).peer.admit(none, false);
 });
 
 Deno.test("RaftPeer admit() refuses who is no member, and who was removed", async () => {
-  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  await using cluster = await startCluster();
   const { leader, hello } = await acknowledged(cluster);
   const { peer } = cluster.node(leader);
   const stranger = { ...hello, nodeId: 9, memberAt: 0, address: "" };
@@ -64,7 +73,7 @@ Deno.test("RaftPeer admit() refuses who is no member, and who was removed", asyn
 });
 
 Deno.test("RaftPeer admit() hears who was removed until the joint membership is left", async () => {
-  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  await using cluster = await startCluster();
   const { leader, hello } = await acknowledged(cluster);
   const { peer } = cluster.node(leader);
   const other = cluster.ids.find((id) => id !== leader && id !== hello.nodeId)!;
@@ -86,7 +95,7 @@ Deno.test("RaftPeer admit() hears who was removed until the joint membership is 
 });
 
 Deno.test("RaftPeer admit() lets in who became a member behind what this node has applied", async () => {
-  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  await using cluster = await startCluster();
   const { leader, hello } = await acknowledged(cluster);
   const { peer } = cluster.node(leader);
   const { appliedIndex } = cluster.metadata(leader);
@@ -105,7 +114,7 @@ Deno.test("RaftPeer admit() lets in who became a member behind what this node ha
 });
 
 Deno.test("RaftPeer standing() says where the node is dialled as long as it is a member", async () => {
-  await using cluster = await MetadataCluster.start(3, () => new ListMachine());
+  await using cluster = await startCluster();
   const { leader, hello } = await acknowledged(cluster);
   assertEquals(hello.address, `http://node-${hello.nodeId}:1`);
   await cluster.metadata(leader).changeMembership([

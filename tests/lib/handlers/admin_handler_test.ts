@@ -3,7 +3,7 @@ import { Code } from "../../../lib/errors.ts";
 import { adminService } from "../../../lib/handlers/admin_handler.ts";
 import { requestIdKey } from "../../../lib/metadata_keys.ts";
 import { ClusterHealth, NodeRole } from "../../../proto/messages/router.ts";
-import { until } from "../../fixtures/metadata_cluster.ts";
+import { steadyLead, until } from "../../fixtures/metadata_cluster.ts";
 import { pipelineConfig, stage } from "../../fixtures/pipelines.ts";
 import { rejection } from "../../fixtures/rejection.ts";
 import { StateCluster, type StateNode } from "../../fixtures/state_cluster.ts";
@@ -141,7 +141,7 @@ Deno.test("disablePipeline() waits for what is under way when it is to drain", a
 });
 
 Deno.test("getClusterStatus() tells on every node how the others are", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
   await cluster.node(leader).replicated.upToDate();
   for (const id of cluster.ids) {

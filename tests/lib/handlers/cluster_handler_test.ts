@@ -34,7 +34,7 @@ async function members(node: StateNode): Promise<[bigint, NodeSuffrage][]> {
 }
 
 Deno.test("propose() is carried out once by the leader, and refused elsewhere with its place", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
   const propose = (id: number) =>
     cluster.node(id).calls.unary(methods.propose, {
@@ -73,7 +73,7 @@ Deno.test("propose() refuses a request id of another length, and a command witho
 });
 
 Deno.test("readIndex() is the leader's, behind everything that was answered", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
   const { message: proposed } = await cluster.node(leader).calls.unary(
     methods.propose,
@@ -89,7 +89,7 @@ Deno.test("readIndex() is the leader's, behind everything that was answered", as
 });
 
 Deno.test("renewLeases() is the leader's, and bounded", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
   const lease = leaseOf("a", await register(cluster.node(leader), "a"));
   const renew = (id: number, count: number) =>
@@ -209,7 +209,7 @@ Deno.test("promoteLearner() gives no vote to a node that was never heard of, how
 });
 
 Deno.test("membership calls name what is wrong with them", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
   const { calls } = cluster.node(leader);
   for (const nodeId of [0n, 2n ** 60n]) {
@@ -247,7 +247,7 @@ Deno.test("membership calls name what is wrong with them", async () => {
 });
 
 Deno.test("transferLeadership() makes the named voter lead, or the one placed best", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const first = await cluster.raft.leader();
   const second = await cluster.follower();
   const transfer = (id: number, nodeId: bigint) =>
@@ -267,7 +267,7 @@ Deno.test("transferLeadership() makes the named voter lead, or the one placed be
 });
 
 Deno.test("status() tells how a node stands", async () => {
-  await using cluster = await StateCluster.start(3);
+  await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
   await cluster.node(leader).replicated.upToDate();
   for (const id of cluster.ids) {
