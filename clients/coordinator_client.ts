@@ -34,16 +34,21 @@ const { methods }: Service<SidecarCoordinatorMethods> = serviceOf(
  *
  * async function run(routers: readonly string[], obey: (command: SidecarCommand) => void) {
  *   await using coordinator = await CoordinatorClient.connect(routers);
- *   const { registrationId, initialAssignments, versions } = await coordinator.register({
+ *   const { registrationId, registeredAt, ...answer } = await coordinator.register({
  *     sidecarId: "pod-7",
  *     sidecarEndpoint: "http://10.0.0.7:9091",
  *     localServices: [{ serviceName: "enrich", localEndpoint: "http://localhost:50051" }],
  *   });
- *   for (const assign of initialAssignments) obey({ assign });
- *   let known = { versions, draining: false };
+ *   for (const assign of answer.initialAssignments) obey({ assign });
+ *   let known = { versions: answer.versions, draining: false };
  *   for (;;) {
  *     await new Promise((resolve) => setTimeout(resolve, 5_000));
- *     const answer = await coordinator.heartbeat({ sidecarId: "pod-7", registrationId, known });
+ *     const answer = await coordinator.heartbeat({
+ *       sidecarId: "pod-7",
+ *       registrationId,
+ *       registeredAt,
+ *       known,
+ *     });
  *     if (answer.replacedBy !== "") throw new Error(`${answer.replacedBy} has the id`);
  *     if (!answer.acknowledged) return; // to be registered again
  *     for (const command of answer.commands) obey(command);

@@ -23,7 +23,6 @@ import { LeaseKind, type Sidecar } from "../../proto/messages/state.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
-import { Code, ConveyorError } from "../errors.ts";
 import { requiredString } from "../options.ts";
 import type { CallContext } from "../rpc/handler.ts";
 import { refusalError } from "../state/answer.ts";
@@ -34,7 +33,8 @@ import { configOf } from "./admin_handler.ts";
 import { isReplaced } from "./is_replaced.ts";
 import { leaseTtlOf } from "./lease_ttl.ts";
 import { nameFrom, requestIdOf } from "./request_id.ts";
-import { durationOf } from "./wire_time.ts";
+import { newerThan, requireHeld } from "./sidecar_holder.ts";
+import { durationOf, timestampOf } from "./wire_time.ts";
 
 /** SidecarCoordinator, for the server to serve. */
 export const sidecarService: Service<SidecarCoordinatorMethods> = serviceOf(
@@ -118,9 +118,8 @@ export class SidecarCoordinatorImpl {
     const { sidecars, assignments } = this.#replicated.state;
     const entered = sidecars.get(sidecarId);
     const held = assignments.of(sidecarId);
-    if (entered?.registrationId === registrationId) {
-      await this.#tellRest(entered, context.signal);
-    }
+    const isEntered = entered?.registrationId === registrationId;
+    if (isEntered) await this.#tellRest(entered, context.signal);
     return {
       success: true,
       registrationId,
@@ -132,6 +131,7 @@ export class SidecarCoordinatorImpl {
         ]),
       ),
       leaseTtl: durationOf(leaseTtlMs),
+      registeredAt: isEntered ? timestampOf(entered.registeredAtMs) : undefined,
     };
   }
 
@@ -145,20 +145,20 @@ export class SidecarCoordinatorImpl {
     const state = await this.#replicated.upToDate(signal);
     const registrationId = request.registrationId ||
       state.sidecars.get(sidecarId)?.registrationId;
-    if (!registrationId) return this.#refused(sidecarId);
+    if (!registrationId) return this.#refused(request);
     const lease = { kind: LeaseKind.Sidecar, id: sidecarId, registrationId };
     if ((await this.#leases.renew(lease)).kind !== "renewed") {
-      return this.#refused(sidecarId, registrationId);
+      return this.#refused(request);
     }
     try {
       await this.#noteHealth(request, registrationId, signal);
       const sidecar = state.sidecars.get(sidecarId);
       if (sidecar?.registrationId !== registrationId) {
-        return this.#refused(sidecarId, registrationId);
+        return this.#refused(request);
       }
       return await this.#answer(sidecar, request.known, signal);
     } catch (error) {
-      if (isReplaced(error)) return this.#refused(sidecarId, registrationId);
+      if (isReplaced(error)) return this.#refused(request);
       throw error;
     }
   }
@@ -222,18 +222,10 @@ export class SidecarCoordinatorImpl {
   }
 
   /** To a registration that does not hold its id. */
-  #refused(
-    sidecarId: string,
-    registrationId = "",
-  ): MessageInit<HeartbeatResponse> {
-    const holder = this.#replicated.state.sidecars.get(sidecarId);
-    // One that was not heard of for as long as its lease lasts keeps nobody from registering again.
-    const replaced = registrationId !== "" && holder && !holder.expired &&
-      holder.registrationId !== registrationId;
-    return {
-      acknowledged: false,
-      replacedBy: replaced ? holder.endpoint : "",
-    };
+  #refused(request: SidecarHeartbeatRequest): MessageInit<HeartbeatResponse> {
+    const { sidecars } = this.#replicated.state;
+    const replacedBy = newerThan(request, sidecars.get(request.sidecarId));
+    return { acknowledged: false, replacedBy: replacedBy?.endpoint ?? "" };
   }
 
   async #presentRegistration(
@@ -353,26 +345,6 @@ const eventTypes = {
   updated: EventType.Updated,
   revoked: EventType.Revoked,
 } as const;
-
-/** Refuses to tell of a sidecar that is not registered, or by another registration. */
-function requireHeld(
-  sidecar: Readonly<Sidecar> | undefined,
-  sidecarId: string,
-  registrationId: string,
-): void {
-  const action = `watch the assignments of sidecar "${sidecarId}"`;
-  if (!sidecar) {
-    throw new ConveyorError(
-      Code.NotFound,
-      `Cannot ${action}: it is not registered`,
-    );
-  }
-  if (["", sidecar.registrationId].includes(registrationId)) return;
-  throw new ConveyorError(
-    Code.FailedPrecondition,
-    `Cannot ${action}: "${sidecar.endpoint}" has registered under that id since`,
-  );
-}
 
 function asTold(
   { versions, draining }: KnownAssignments,

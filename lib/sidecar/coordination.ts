@@ -9,6 +9,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { CoordinatorClient } from "../../clients/coordinator_client.ts";
 import type { MessageInit } from "../../proto/codec.ts";
+import type { Timestamp } from "../../proto/messages/google.ts";
 import type {
   RegisterSidecarRequest,
   SidecarCommand,
@@ -60,6 +61,8 @@ export class Coordination {
   #intervalMs: number;
   /** Empty: it is to be registered. */
   #registrationId = "";
+  /** When it was, by the clock of the cluster. */
+  #registeredAt: Timestamp | undefined;
   /** One for all attempts to register: an attempt that comes late is not taken for another sidecar. */
   #requestId = newRequestId();
   #versions: { readonly [pipelineId: string]: bigint } = {};
@@ -143,7 +146,7 @@ export class Coordination {
 
   async #register(): Promise<void> {
     const { coordinator, duties, registration } = this.#parts;
-    const { registrationId, initialAssignments, versions, leaseTtl } =
+    const { registrationId, registeredAt, leaseTtl, ...answer } =
       await coordinator.register({
         ...registration(),
         heartbeatInterval: durationOf(this.#parts.heartbeatIntervalMs),
@@ -157,8 +160,9 @@ export class Coordination {
       (msOf(leaseTtl) ?? Infinity) / leaseTtlPerHeartbeat,
     );
     this.#registrationId = registrationId;
-    this.#versions = versions;
-    duties.replaceAll(initialAssignments);
+    this.#registeredAt = registeredAt;
+    this.#versions = answer.versions;
+    duties.replaceAll(answer.initialAssignments);
     this.#parts.told();
     log.info("The sidecar is registered", {
       pipelines: duties.pipelineIds.join(),
@@ -182,6 +186,7 @@ export class Coordination {
     const answer = await coordinator.heartbeat({
       sidecarId,
       registrationId: this.#registrationId,
+      registeredAt: this.#registeredAt,
       known: { versions: this.#versions, draining: this.#draining },
       ...state(),
     }, this.#callOptions());

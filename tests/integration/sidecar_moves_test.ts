@@ -8,6 +8,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   AckStatus,
   AdminClient,
+  BackupClient,
   CheckpointClient,
   Code,
   ConveyorError,
@@ -152,6 +153,39 @@ test("a sidecar whose id another takes settles what it has, leaves the id to tha
   await using next = await SourceClient.connectToSidecar(at, "numbers");
   await next.push(numbers(100, 101));
   assertEquals(stored.size, 200);
+});
+
+test("a sidecar that is newer than the state that is brought back registers again", async () => {
+  await using setup = await RouterSetup.start();
+  await using backup = await BackupClient.connect(setup.url);
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  const stored = new Set<number>();
+  await using store = await serveSink(
+    (record) => void stored.add(numberOf(record)),
+    local,
+  );
+  {
+    await using before = sidecarOf("pod-1", setup.url, { store });
+    await before.start();
+    await backup.create("then");
+  }
+  await using sidecar = sidecarOf("pod-1", setup.url, { store });
+  const { grpc } = await sidecar.start();
+  await backup.restore("then");
+  await using coordinator = await CoordinatorClient.connect(setup.url);
+  await using source = await SourceClient.connectToSidecar(
+    `http://${grpc}`,
+    "numbers",
+  );
+  const askWhoHasIt = { sidecarId: "pod-1", registrationId: "nobody's" };
+  const isBack = until(async () => {
+    const { replacedBy } = await coordinator.heartbeat(askWhoHasIt);
+    return replacedBy === `http://${grpc}`;
+  });
+  await Promise.race([isBack, sidecar.run()]);
+  await source.push(numbers(100));
+  assertEquals(stored.size, 100);
 });
 
 test("a sidecar that hears no answer asks for the same registration again, and later for another", async () => {

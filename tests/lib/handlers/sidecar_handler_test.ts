@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { adminService } from "../../../lib/handlers/admin_handler.ts";
 import { sidecarService } from "../../../lib/handlers/sidecar_handler.ts";
+import { msOf, timestampOf } from "../../../lib/handlers/wire_time.ts";
 import { leaseSweepMs } from "../../../lib/limits.ts";
 import { requestIdKey } from "../../../lib/metadata_keys.ts";
 import type { MessageInit } from "../../../proto/codec.ts";
@@ -291,6 +292,25 @@ Deno.test("heartbeat() of a registration that was replaced says who has the id, 
   await cluster.time.advance(3_000 + leaseSweepMs);
   await until(() => sidecars.get("s") === undefined);
   assertEquals(await refused(), "");
+});
+
+Deno.test("heartbeat() names no holder to a registration that is newer, as after a snapshot was brought back", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const older = await enter(node, "s", []);
+  const { registeredAt } = older;
+  const registeredAtMs = node.replicated.state.sidecars.get("s")!
+    .registeredAtMs;
+  assertEquals(msOf(registeredAt), registeredAtMs);
+  const holderOf = async (ms: number, registrationId = "another") => {
+    const request = { registrationId, registeredAt: timestampOf(ms) };
+    const answer = await beat(node, { sidecarId: "s", ...request });
+    return [answer.acknowledged, answer.replacedBy];
+  };
+  assertEquals(await holderOf(registeredAtMs), [false, "http://s:15001"]);
+  assertEquals(await holderOf(registeredAtMs + 1), [false, ""]);
+  const { registrationId } = older;
+  assertEquals(await holderOf(registeredAtMs + 1, registrationId), [true, ""]);
 });
 
 Deno.test("heartbeat() takes a service that does not work out of use, and back", async () => {
