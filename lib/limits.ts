@@ -464,6 +464,8 @@ export const pauseHintMs = 1_000;
 export const serviceConnectTimeoutMs = 2_000;
 /** Pause between two attempts of a node to become a member with a vote. */
 export const joinRetryMs = 200;
+/** A node that waits for a majority of its cluster says so again after so long. */
+export const waitingWordMs = 10_000;
 /** Dead letters that a node keeps, and bytes of them; at either the stages wait. */
 export const deadLettersMax = 500_000;
 export const deadLetterBytesMax = 1024 * 1024 * 1024;

@@ -160,15 +160,11 @@ export class Driver<Event> implements TransportEvents {
     this.#report(() => this.#node.reportSnapshot(nodeId, ok));
   }
 
-  refused(nodeId: number, error: ConveyorError): void {
+  refused(_nodeId: number, error: ConveyorError): void {
     // Its disk lost what it promised, or it was removed: no peer will ever take it back.
     if (
       error.code === Code.DataLoss || error.code === Code.FailedPrecondition
-    ) {
-      this.#fail(error);
-    } else {
-      log.warn("A peer refuses this node", { nodeId, reason: error.message });
-    }
+    ) this.#fail(error);
   }
 
   /** Hands the lead to another member; whether it goes shows in the roles. */

@@ -157,12 +157,16 @@ export class PeerLink {
 
   #report(error: ConveyorError): void {
     const { peer } = this.#address;
+    const refuses = refusals.includes(error.code);
     const reason = error.message.replace(/\d+/g, "");
     if (this.#reason !== reason) {
       this.#reason = reason;
-      log.warn("Lost peer", { ...this.#fields(), reason: error.message });
+      log.warn(refuses ? "A peer refuses this node" : "Lost peer", {
+        ...this.#fields(),
+        reason: error.message,
+      });
     }
-    if (refusals.includes(error.code)) this.#events.refused(peer, error);
+    if (refuses) this.#events.refused(peer, error);
     this.#lose("broken");
   }
 

@@ -5,10 +5,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ClusterClient } from "../../clients/cluster_client.ts";
 import { optionsFor } from "../../clients/options_for.ts";
+import { systemClock } from "../clock.ts";
 import type { Member } from "../consensus/members.ts";
-import { Code, ConveyorError } from "../errors.ts";
-import { joinRetryMs } from "../limits.ts";
-import { log } from "../log.ts";
+import type { Metadata } from "../consensus/metadata.ts";
+import { asConveyorError, Code, ConveyorError } from "../errors.ts";
+import { joinRetryMs, waitingWordMs } from "../limits.ts";
+import { type Log, log } from "../log.ts";
 import {
   type ClusterNode,
   NodeSuffrage,
@@ -104,6 +106,33 @@ export async function enter(
     // A voter that has moved stays one.
     learner: known?.suffrage !== NodeSuffrage.Voter,
   });
+}
+
+/** Resolves when a majority has answered the node: until then what it knows may be old. */
+export async function untilHeard(
+  metadata: Pick<Metadata<unknown>, "read">,
+  signal: AbortSignal,
+  warn: Log["warn"] = log.warn,
+): Promise<void> {
+  let nextWordMs = -Infinity;
+  for (;;) {
+    try {
+      await metadata.read({ signal });
+      return;
+    } catch (error) {
+      const { code, message } = asConveyorError(error);
+      const waits = code === Code.Unavailable || code === Code.DeadlineExceeded;
+      if (signal.aborted || !waits) throw error;
+      const nowMs = systemClock.monotonicMs();
+      if (nowMs >= nextWordMs) {
+        nextWordMs = nowMs + waitingWordMs;
+        warn("The router waits for a majority of its cluster", {
+          reason: message,
+        });
+      }
+      await delay(joinRetryMs, undefined, { signal });
+    }
+  }
 }
 
 /** Asks until the node has its vote, as soon as it has the log. */

@@ -3,7 +3,6 @@
  * each other, and stopped in the order in which records flow: nothing new comes in, what is under way
  * settles, offsets are committed, then the node leaves its cluster and the disk.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../clock.ts";
 import { GrpcTransport } from "../consensus/grpc_transport.ts";
 import { LeaderClient } from "../consensus/leader_client.ts";
@@ -11,10 +10,9 @@ import { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import { MetadataNode } from "../consensus/metadata_node.ts";
 import { PeerGate } from "../consensus/peer_gate.ts";
 import { ReplicatedState } from "../consensus/replicated_state.ts";
-import { asConveyorError, Code } from "../errors.ts";
 import { HttpServer } from "../dashboard/http_server.ts";
 import { Flow } from "../flow/flow.ts";
-import { joinRetryMs, serviceConnectTimeoutMs } from "../limits.ts";
+import { serviceConnectTimeoutMs } from "../limits.ts";
 import { log } from "../log.ts";
 import { ProcessMetrics } from "../metrics/process_metrics.ts";
 import type { MetricSource } from "../metrics/sample.ts";
@@ -30,7 +28,13 @@ import type { RaftStore } from "../storage/store.ts";
 import { FileBackups } from "../backup/file_backups.ts";
 import { ChannelPool } from "../services/channel_pool.ts";
 import { FlowActivity } from "./flow_activity.ts";
-import { enter, getVote, type Membership, membershipOf } from "./membership.ts";
+import {
+  enter,
+  getVote,
+  type Membership,
+  membershipOf,
+  untilHeard,
+} from "./membership.ts";
 import { PipelineSupervisor } from "./pipeline_supervisor.ts";
 import { nodeMetrics } from "./node_metrics.ts";
 import { pipelinesPort } from "./pipelines_port.ts";
@@ -212,19 +216,7 @@ export class RunningRouter {
     const { nodeId, join } = this.#options;
     const hasVote = metadata.status().voters.includes(nodeId);
     if (join.length > 0 && !hasVote) await enter(this.#options);
-    for (;;) {
-      try {
-        await metadata.read({ signal });
-        break;
-      } catch (error) {
-        const { code } = asConveyorError(error);
-        const waits = code === Code.Unavailable ||
-          code === Code.DeadlineExceeded;
-        if (signal.aborted || !waits) throw error;
-        log.warn("The router waits for a majority of its cluster");
-        await delay(joinRetryMs, undefined, { signal });
-      }
-    }
+    await untilHeard(metadata, signal);
     if (join.length === 0 || hasVote) return;
     const closing = new AbortController();
     const voting = getVote(this.#options, closing.signal);

@@ -14,7 +14,8 @@ import {
 } from "@conveyor/grpc";
 import { serveSink } from "@conveyor/grpc/connector";
 import { exitCodes } from "../../lib/config/exit_code.ts";
-import { RouterCluster } from "../fixtures/router_cluster.ts";
+import { freePorts } from "../fixtures/free_ports.ts";
+import { RouterCluster, RouterNode } from "../fixtures/router_cluster.ts";
 import { line, numberOf, numbers } from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
 
@@ -118,6 +119,31 @@ test("a node without a disk of its own does not join under the id of another, no
   const late = cluster.newcomer(2).start();
   assertEquals(await late.ended(), exitCodes.configuration);
   await late.line("was removed");
+});
+
+test("a node that was given other peers than those it dials is told so, and whose its directory is", async () => {
+  await using cluster = await RouterCluster.start(1);
+  const [first] = cluster.nodes;
+  const strayOf = (peers: string) => {
+    const ports = freePorts(2) as [number, number];
+    const own = `2=127.0.0.1:${ports[1]}`;
+    const stray = new RouterNode(2, cluster.folder, ports, [
+      "--peers",
+      `${peers},${own}`,
+    ]);
+    cluster.nodes.push(stray);
+    return stray;
+  };
+  const stray = strayOf(`1=${first!.raft}`);
+  const process = stray.start();
+  const refused = await process.line("A peer refuses this node");
+  assert(refused.includes("belongs to cluster"), refused);
+  const waits = await process.line("waits for a majority");
+  assert(waits.includes("reason="), waits);
+  await stray.kill();
+  await strayOf("1=127.0.0.1:1").start().line(
+    "The data directory is of a cluster that began with other peers",
+  );
 });
 
 /** Waits until the next record to resume from is this one: offsets are committed now and then. */
