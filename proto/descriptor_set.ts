@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "baa6d860b86ca167a9c419beb22d956e7ecea1b3acf10a5a56a9693803f9bb9c";
+  "2e33da64fabf45a4acdd8e5965d8dde64ec5b760a14442830fdb5797f71250fe";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

@@ -125,15 +125,3 @@ export function partitionMoves(
     assign: held.filter((partition) => !before.has(partition)),
   };
 }
-
-/**
- * What to tell a member of whom it is not known what it was told, since another node told it: to
- * give up all that is not its own.
- */
-export function partitionMovesOfUnknown(
-  held: readonly number[],
-  partitions: number,
-): PartitionMoves {
-  const all = Array.from({ length: partitions }, (_, i) => i);
-  return { revoke: partitionMoves(all, held).revoke, assign: held };
-}

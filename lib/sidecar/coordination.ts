@@ -69,6 +69,10 @@ export class Coordination {
   #draining = false;
   /** When services are to be looked at again. */
   #lookAtMs = 0;
+  /** One that does not answer takes its time: heartbeats do not wait for it. */
+  #looking: Promise<void> | undefined;
+  /** Whether there are other services than it registered with. */
+  #changed = false;
   /** Whether something is to be done before the pause is over, and how to end the pause. */
   #hurry = false;
   #wake: () => void = () => {};
@@ -98,6 +102,7 @@ export class Coordination {
     this.#wake();
     this.#registered.resolve();
     await this.#working;
+    await this.#looking;
     await this.#deregister(false, timeoutMs);
     this.#registrationId = "";
   }
@@ -146,6 +151,9 @@ export class Coordination {
 
   async #register(): Promise<void> {
     const { coordinator, duties, registration } = this.#parts;
+    // All attempts are to say the same.
+    await this.#looking;
+    this.#changed = false;
     const { registrationId, registeredAt, leaseTtl, ...answer } =
       await coordinator.register({
         ...registration(),
@@ -174,14 +182,11 @@ export class Coordination {
 
   /** A heartbeat. One that comes early says how services were when they were looked at last. */
   async #beat(): Promise<void> {
-    const { coordinator, sidecarId, look, state } = this.#parts;
-    const nowMs = systemClock.monotonicMs();
-    if (nowMs >= this.#lookAtMs) {
-      this.#lookAtMs = nowMs + this.#intervalMs;
-      if (await look(this.#closing.signal)) {
-        this.#registrationId = "";
-        return;
-      }
+    const { coordinator, sidecarId, state } = this.#parts;
+    await this.#look();
+    if (this.#changed) {
+      this.#registrationId = "";
+      return;
     }
     const answer = await coordinator.heartbeat({
       sidecarId,
@@ -203,6 +208,26 @@ export class Coordination {
     for (const command of answer.commands) this.#obey(command);
     this.#versions = answer.versions;
     this.#parts.told();
+  }
+
+  /** Looks at its services when it is time to; waits for what there is to see, but not for long. */
+  async #look(): Promise<void> {
+    const { look } = this.#parts;
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs >= this.#lookAtMs) {
+      this.#lookAtMs = nowMs + this.#intervalMs;
+      this.#looking ??= look(this.#closing.signal).then((changed) => {
+        this.#changed ||= changed;
+      }).catch((error) => {
+        log.warn("The sidecar cannot look at the services of its pod", {
+          reason: messageOf(error),
+        });
+      }).finally(() => {
+        this.#looking = undefined;
+        this.#wake();
+      });
+    }
+    if (this.#looking) await this.#pause(this.#intervalMs);
   }
 
   #obey(command: SidecarCommand): void {

@@ -42,8 +42,9 @@ export interface DeadLettersMethods {
   /**
    * Keeps letters of stages that run on a sidecar, all of them before it
    * answers. One that names itself is kept once by a router, however often it
-   * comes. RESOURCE_EXHAUSTED at a bound: the sidecar keeps them and asks
-   * again.
+   * comes. A sidecar that hears no answer goes to another router: a letter may
+   * then be with both, under the same id. RESOURCE_EXHAUSTED at a bound: the
+   * sidecar keeps them and asks again.
    */
   keep: {
     request: KeepDeadLettersRequest;

@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import {
   assignPartitions,
   partitionMoves,
-  partitionMovesOfUnknown,
 } from "../../../lib/registry/group.ts";
 import type { GroupMember } from "../../../proto/messages/state.ts";
 import { seededRandom } from "../../../lib/random.ts";
@@ -146,11 +145,4 @@ function mostKept(members: readonly GroupMember[], partitions: number): number {
 Deno.test("partitionMoves() is the difference to what was told", () => {
   assertEquals(partitionMoves([0, 1], [1, 2]), { revoke: [0], assign: [2] });
   assertEquals(partitionMoves([1], [1]), { revoke: [], assign: [] });
-});
-
-Deno.test("partitionMovesOfUnknown() takes all that is not its own from a member", () => {
-  assertEquals(partitionMovesOfUnknown([1, 2], 4), {
-    revoke: [0, 3],
-    assign: [1, 2],
-  });
 });
