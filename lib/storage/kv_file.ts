@@ -58,11 +58,12 @@ export async function usable<T>(
 }
 
 function unusable(place: string, error: unknown): StorageError {
+  const reason = messageOf(error);
+  // SQLite says of a disk without room, depending on where it ends, what it says of one that fails.
+  const mayPass = /\bfull\b|No space left|disk I\/O error/.test(reason);
   return new StorageError(
-    "unusable",
-    `Cannot use ${place}: ${
-      messageOf(error)
-    }; check that this process may read and write it, and that its disk has room`,
+    mayPass ? "writeFailed" : "unusable",
+    `Cannot use ${place}: ${reason}; check that this process may read and write it, and that its disk has room`,
     error,
   );
 }

@@ -5,36 +5,43 @@
  * disk that refuses its own writes, and stop.
  */
 import { decodeIdentity } from "./identity.ts";
-import { openKvFile } from "./kv_file.ts";
+import { openKvFile, usable } from "./kv_file.ts";
 import { identityKey } from "./kv_keys.ts";
-import { bytesOf } from "./record.ts";
-import { StorageError } from "./storage_error.ts";
+import { bytesOf, RecordError } from "./record.ts";
 import type { NodeIdentity } from "./store.ts";
 import { storeFile } from "./store_file.ts";
 
 /**
- * The identity in the directory; undefined when it was never set up. What is damaged reads as
- * undefined too: opening the store tells what is wrong with it. StorageError when another process
- * has the directory.
+ * The identity in the directory; undefined when it was never set up. StorageError when that cannot be
+ * seen, now or ever: who cannot look must not take the directory for an empty one.
  */
 export async function storedIdentity(
   directory: string,
 ): Promise<NodeIdentity | undefined> {
   const where = storeFile(directory);
-  const path = `${directory}/${where.file}`;
+  const { file, place } = where;
+  const path = `${directory}/${file}`;
+  if (!await usable(place, () => exists(path))) return undefined;
+  const kv = await openKvFile(where);
+  try {
+    const { value } = await usable(place, () => kv.get(identityKey));
+    if (value === null) return undefined;
+    const { clusterId, nodeId } = decodeIdentity(place, bytesOf(value));
+    return { clusterId, nodeId };
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    throw where.corrupt(`its identity ${error.message}`, error);
+  } finally {
+    kv.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
-    const kv = await openKvFile(where);
-    try {
-      const { value } = await kv.get(identityKey);
-      if (value === null) return undefined;
-      const { clusterId, nodeId } = decodeIdentity(path, bytesOf(value));
-      return { clusterId, nodeId };
-    } finally {
-      kv.close();
-    }
+    return true;
   } catch (error) {
-    if (error instanceof StorageError && error.fault === "locked") throw error;
-    return undefined;
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }

@@ -130,6 +130,7 @@ Deno.test("openKvStore() refuses a Deno KV that is off or that keeps files in me
 });
 
 const disk = await smallDisk();
+if (disk !== undefined) await unmount(disk);
 
 /** A file system of 4 MiB, where this process may mount one. */
 async function smallDisk(): Promise<string | undefined> {
@@ -148,46 +149,95 @@ async function smallDisk(): Promise<string | undefined> {
   return undefined;
 }
 
-Deno.test({
-  name: `KvStore stops at a full disk, and is whole when there is room again${
-    disk ? "" : " (skipped: a small file system cannot be mounted here)"
-  }`,
-  ignore: disk === undefined,
-  async fn() {
+async function unmount(disk: string): Promise<void> {
+  await new Deno.Command("umount", { args: [disk] }).output();
+  await Deno.remove(disk);
+}
+
+/** A test on a small disk of its own. */
+function diskTest(name: string, fn: (disk: string) => Promise<void>): void {
+  const skipped = " (skipped: a small file system cannot be mounted here)";
+  Deno.test({
+    name: disk === undefined ? `${name}${skipped}` : name,
+    ignore: disk === undefined,
+    async fn() {
+      const own = (await smallDisk())!;
+      try {
+        await fn(own);
+      } finally {
+        await unmount(own);
+      }
+    },
+  });
+}
+
+diskTest(
+  "KvStore stops at a full disk, and is whole when there is room again",
+  async (disk) => {
     const directory = `${disk}/data`;
     const filler = `${disk}/filler`;
-    try {
-      await Deno.writeFile(filler, new Uint8Array(1024 * 1024));
-      let acknowledged = 0;
-      const store = await openKvStore({ directory, identity });
-      const error = await assertRejects(async () => {
-        for (;;) {
-          const index = acknowledged + 1;
-          await run(store, { entries: [entry(index, 1, fill(20_000, index))] });
-          acknowledged = index;
-        }
-      }, StorageError);
-      assertEquals(error.fault, "writeFailed");
-      assert(!error.needsOperator);
-      assert(error.message.includes("disk is full"), error.message);
-      assert(acknowledged > 10);
-      assertEquals(store.view.lastIndex(), acknowledged);
-      const again = await assertRejects(
-        () => run(store, { hardState: { term: 2, vote: 0, commit: 0 } }),
-      );
-      assertEquals(again, error, "nothing is written after the first failure");
-      await store.close();
-      await Deno.remove(filler);
-      await using reopened = await openKvStore({ directory, identity });
-      const last = reopened.view.lastIndex();
-      assert(last === acknowledged || last === acknowledged + 1);
-      for (const found of reopened.view.entries(1, last + 1, Infinity)) {
-        assertEquals(found, entry(found.index, 1, fill(20_000, found.index)));
+    await Deno.writeFile(filler, new Uint8Array(1024 * 1024));
+    let acknowledged = 0;
+    const store = await openKvStore({ directory, identity });
+    const error = await assertRejects(async () => {
+      for (;;) {
+        const index = acknowledged + 1;
+        await run(store, { entries: [entry(index, 1, fill(20_000, index))] });
+        acknowledged = index;
       }
-      await run(reopened, { entries: [entry(last + 1, 1)] });
-    } finally {
-      await new Deno.Command("umount", { args: [disk!] }).output();
-      await Deno.remove(disk!);
+    }, StorageError);
+    assertEquals(error.fault, "writeFailed");
+    assert(!error.needsOperator);
+    assert(error.message.includes("disk is full"), error.message);
+    assert(acknowledged > 10);
+    assertEquals(store.view.lastIndex(), acknowledged);
+    const again = await assertRejects(
+      () => run(store, { hardState: { term: 2, vote: 0, commit: 0 } }),
+    );
+    assertEquals(again, error, "nothing is written after the first failure");
+    await store.close();
+    await Deno.remove(filler);
+    await using reopened = await openKvStore({ directory, identity });
+    const last = reopened.view.lastIndex();
+    assert(last === acknowledged || last === acknowledged + 1);
+    for (const found of reopened.view.entries(1, last + 1, Infinity)) {
+      assertEquals(found, entry(found.index, 1, fill(20_000, found.index)));
     }
+    await run(reopened, { entries: [entry(last + 1, 1)] });
   },
-});
+);
+
+diskTest(
+  "openKvStore() on a full disk says that it may be had later, wherever the room ends",
+  async (disk) => {
+    const directory = `${disk}/data`;
+    await (await openKvStore({ directory, identity })).close();
+    const faults: (string | undefined)[] = [];
+    for (let pages = 0; faults.at(-1) !== "none"; pages++) {
+      await fillBut(disk, pages);
+      faults.push(
+        await openKvStore({ directory, identity }).then(
+          async (store) => {
+            await store.close();
+            return "none";
+          },
+          (error) => error.fault,
+        ),
+      );
+    }
+    assert(faults.length > 5, `${faults}`);
+    assertEquals(new Set(faults), new Set(["writeFailed", "none"]));
+  },
+);
+
+/** Fills the disk but for so many pages. */
+async function fillBut(disk: string, pages: number): Promise<void> {
+  using filler = await Deno.create(`${disk}/filler`);
+  const page = new Uint8Array(4_096);
+  try {
+    for (;;) await filler.write(page);
+  } catch {
+    const { size } = await filler.stat();
+    await filler.truncate(size - pages * page.length);
+  }
+}

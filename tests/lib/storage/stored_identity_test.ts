@@ -2,6 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { inMemoryDirectory } from "../../fixtures/memory_directory.ts";
 import { entry, fill, run } from "../../fixtures/store_jobs.ts";
+import { identityKey } from "../../../lib/storage/kv_keys.ts";
 import { openKvStore } from "../../../lib/storage/open_kv_store.ts";
 import { StorageError } from "../../../lib/storage/storage_error.ts";
 import { storedIdentity } from "../../../lib/storage/stored_identity.ts";
@@ -25,10 +26,21 @@ Deno.test("storedIdentity() of a directory that nobody set up is undefined, and 
   });
 });
 
-Deno.test("storedIdentity() of a damaged file is undefined", async () => {
+Deno.test("storedIdentity() takes no directory for an empty one because it cannot look", async () => {
   await inMemoryDirectory(async (directory) => {
-    await Deno.writeFile(`${directory}/raft.kv`, fill(8_192));
-    assertEquals(await storedIdentity(directory), undefined);
+    const path = `${directory}/raft.kv`;
+    const fault = async () =>
+      (await assertRejects(() => storedIdentity(directory), StorageError))
+        .fault;
+    await Deno.mkdir(path);
+    assertEquals(await fault(), "unusable");
+    await Deno.remove(path);
+    await Deno.writeFile(path, fill(8_192));
+    assertEquals(await fault(), "corrupt");
+    await Deno.remove(path);
+    using kv = await Deno.openKv(path);
+    await kv.set(identityKey, new Uint8Array([1, 2, 3]));
+    assertEquals(await fault(), "corrupt");
   });
 });
 
