@@ -10,8 +10,10 @@ const nothing = { slots: none };
 
 /** The outputs of one work. */
 export class OrderedOutputs {
-  /** Loads that outputs are of; released when all is given on. */
-  readonly #loads: Load[] = [];
+  /** Loads that outputs are of; each released, and gone from here, when all of it is given on. */
+  readonly #loads: (Load | undefined)[] = [];
+  /** By load: outputs of it that are not given on. */
+  readonly #left: number[] = [];
   /** By position: one more than the number of its load, or 0, and the range in it. */
   #loadOf: Uint32Array = none;
   #starts: Uint32Array = none;
@@ -41,6 +43,7 @@ export class OrderedOutputs {
   /** Adds a load, which the caller gives up to this. */
   addLoad(load: Load): void {
     this.#loads.push(load);
+    this.#left.push(0);
   }
 
   /** The record in a position has become these records of the load added last. */
@@ -49,6 +52,7 @@ export class OrderedOutputs {
     this.#starts[position] = start;
     this.#ends[position] = end;
     this.#resolved[position] = 1;
+    this.#left[this.#left.length - 1]! += end - start;
   }
 
   /** Each record of the work has become the one in its place in the load added last. */
@@ -94,8 +98,8 @@ export class OrderedOutputs {
 
   /** Lets go of all loads. */
   release(): void {
-    for (const load of this.#loads) load.release();
-    this.#loads.length = 0;
+    for (const load of this.#loads) load?.release();
+    this.#loads.length = this.#left.length = 0;
     this.#count = this.#next = 0;
     this.#isWhole = false;
   }
@@ -119,8 +123,11 @@ export class OrderedOutputs {
     }
     this.#next = position;
     const load = this.#loads[number - 1]!;
-    if (inOrder && records === load.view.count) return each(load, "all");
-    each(load, this.#indexes(first, position, records));
+    const isAll = inOrder && records === load.view.count;
+    const left = this.#left[number - 1]! -= records;
+    if (left === 0) this.#loads[number - 1] = undefined;
+    each(load, isAll ? "all" : this.#indexes(first, position, records));
+    if (left === 0) load.release();
   }
 
   #indexes(first: number, last: number, records: number): Uint32Array {

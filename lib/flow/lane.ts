@@ -111,7 +111,7 @@ export class Lane<Kind extends ServedKind> {
 
   /** Whether there is something to send; takes the next batch if one is due. */
   #hasChunk(): boolean {
-    if (!this.#chunks.isEmpty) return true;
+    if (!this.#chunks.isEmpty) return this.#stage.mayGoOn();
     const { clock } = this.#stage.run.context.ports;
     const dueInMs = this.queue.dueInMs(clock.monotonicMs());
     if (dueInMs === Infinity) return false;

@@ -40,7 +40,7 @@ export class LookupExchange implements Exchange<"lookup"> {
   readonly #rewriter: RecordRewriter = new RecordRewriter();
   readonly #match: ResultMatch = new ResultMatch();
   readonly #outputs: OrderedOutputs = new OrderedOutputs();
-  /** Answers by position, from the cache or the service. */
+  /** Answers by position, from the cache or the service, until the record that goes on is made. */
   readonly #answers: Map<number, LookupAnswer> = new Map();
   #work: Work = new Work();
   /** The positions that the request under way asks for. */
@@ -175,6 +175,7 @@ export class LookupExchange implements Exchange<"lookup"> {
     for (let n = 0; n < positions.length; n++) {
       const position = positions[n]!;
       const more = this.#moreFor(position);
+      this.#answers.delete(position);
       if (more === undefined) continue;
       rewriter.add(work.load(position).view, work.indexes[position]!, more);
       made.push(position);
@@ -207,7 +208,6 @@ export class LookupExchange implements Exchange<"lookup"> {
       }
       case "error":
         // Asked again in another attempt: by then there may be something to find.
-        this.#answers.delete(position);
         work.fail(position, Standing.Failed, {
           code: "NOT_FOUND",
           message: "the lookup found nothing for the record",

@@ -1,7 +1,7 @@
 /**
  * One stage of a pipeline at work: the records that wait before it, its lanes, its service, its dead
  * letters. A stage takes no more from its queue than there is room for at the stages behind it, so
- * that no queue grows beyond its bound but for what one record was split into.
+ * that no queue grows beyond its bound but for what one record was split into, or its bytes by one answer.
  */
 import { GiveUp } from "../delivery/give_up.ts";
 import { byLane } from "../delivery/lane_choice.ts";
@@ -155,6 +155,17 @@ export class StageRun {
     return takeable;
   }
 
+  /**
+   * Whether a work of which a part is done may go on: there is room for the records of all of it, but what
+   * a service makes of each may be large.
+   */
+  mayGoOn(): boolean {
+    const full = this.#targets.find((target) => !target.#hasByteRoom);
+    if (full === undefined) return true;
+    full.#blocked.add(this);
+    return false;
+  }
+
   /** So many records were taken from a queue. */
   taken(count: number): void {
     this.#waiting -= count;
@@ -204,13 +215,13 @@ export class StageRun {
 
   #hasRoom(records: number): boolean {
     return this.#waiting + this.#expected + records <=
-        this.settings.queueRecords && this.#waitingBytes < stageQueueBytesMax;
+        this.settings.queueRecords && this.#hasByteRoom;
   }
 
-  get #waitingBytes(): number {
+  get #hasByteRoom(): boolean {
     let bytes = 0;
     for (const lane of this.#lanes) bytes += lane.queue.bytes;
-    return bytes;
+    return bytes < stageQueueBytesMax;
   }
 
   #unblock(): void {

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Load, Records } from "../../../lib/delivery/load.ts";
 import { OrderedOutputs } from "../../../lib/delivery/ordered_outputs.ts";
 import { seededRandom } from "../../../lib/random.ts";
@@ -68,6 +68,29 @@ Deno.test("OrderedOutputs lets nothing overtake a record that is tried again", (
   outputs.drain(each);
   assertEquals(given, [10, 20, 21, 30]);
   assertEquals(releases.loads.length, 2);
+});
+
+Deno.test("OrderedOutputs lets go of a load once all of it is given on, though others are to come", () => {
+  const releases = new Releases();
+  const outputs = new OrderedOutputs();
+  const { each } = collector();
+  outputs.begin(3);
+  outputs.addLoad(loadOf(recordsOf(1, 3), 1, releases));
+  outputs.made(0, 0, 1);
+  outputs.made(2, 1, 2);
+  outputs.drain(each);
+  assertEquals(releases.loads.length, 0);
+  outputs.addLoad(loadOf(recordsOf(2), 1, releases));
+  outputs.made(1, 0, 1);
+  outputs.drain(each);
+  assertEquals(releases.loads.length, 2);
+  outputs.begin(2);
+  outputs.addLoad(loadOf(recordsOf(4), 1, releases));
+  outputs.made(0, 0, 1);
+  outputs.drain(each);
+  assertEquals(releases.loads.length, 3);
+  outputs.giveUp(() => assert(false, "all that was made is given on"));
+  assertEquals(releases.loads.length, 3);
 });
 
 Deno.test("OrderedOutputs passes over what came to nothing", () => {

@@ -1,9 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
+import { Code } from "../../../lib/errors.ts";
+import { stageQueueBytesMax } from "../../../lib/limits.ts";
 import type { Stage } from "../../../proto/messages/router.ts";
 import { LookupMissPolicy } from "../../../proto/messages/router.ts";
 import {
   FlowWorld,
   order,
+  orders,
   type Service,
   writesAll,
 } from "../../fixtures/flow_world.ts";
@@ -203,5 +206,43 @@ Deno.test("Flow waits before a stage that is full also where the lookup before i
   const { stages } = world.flow.report("orders")!;
   assertEquals([...stages.values()].map(({ buffered }) => buffered), [0, 0, 0]);
   assertEquals(world.flow.underWay, { records: 0, bytes: 0, partitions: 1 });
+  world.flow.close();
+});
+
+Deno.test("Flow holds a bounded part of what a lookup makes of one batch, and all of it arrives", () => {
+  const found = new Uint8Array(4 * 1024 * 1024).fill(0x61);
+  let open = false;
+  const world = new FlowWorld();
+  // Larger than a message may be, unless few are asked for.
+  world.serve(
+    "enrich",
+    (records) =>
+      records.length > 2 ? { error: Code.ResourceExhausted } : {
+        results: records.map(({ id }) => ({
+          originalId: id,
+          status: 1,
+          lookupData: { found },
+        })),
+      },
+  );
+  world.serve(
+    "archive",
+    (records) => open ? writesAll(records) : { error: Code.Unavailable },
+  );
+  world.flow.setPipeline(through("lookup", batches(100, 1)));
+  const source = world.source();
+  source.push(orders(1, 40));
+  world.time.pass(10_000);
+  assertEquals(source.told.length, 0);
+  // What waits at the sink, what it works on, and one more answer.
+  const boundBytes = stageQueueBytesMax + 4 * found.length;
+  assert(world.flow.underWay.bytes <= boundBytes);
+  open = true;
+  for (let n = 0; source.told.length < 40 && n < 100; n++) {
+    world.time.pass(1_000);
+    assert(world.flow.underWay.bytes <= boundBytes);
+  }
+  assertEquals(source.outcomes(), Array(40).fill("Accepted"));
+  assertEquals(world.flow.underWay.bytes, 0);
   world.flow.close();
 });
