@@ -242,12 +242,8 @@ export class Channel implements Transport {
   }
 }
 
-/** The reason in what grpc-js says of a connection that it could not make. */
+/** The reason of a call for which no connection could be made. */
 function connectFailure(text: string): string {
   const unresolved = /Name resolution failed.*/.exec(text);
-  if (unresolved) return unresolved[0];
-  // Behind it stand the time, and a note on the address that is mostly empty.
-  const last =
-    /Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*\))?\. Resolution/;
-  return last.exec(text)?.[1] ?? "";
+  return unresolved?.[0] ?? /: no connection: (.*)$/s.exec(text)?.[1] ?? "";
 }

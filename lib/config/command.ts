@@ -131,7 +131,8 @@ async function serve(name: string, served: Served): Promise<number> {
   };
   for (const signal of endSignals) Deno.addSignalListener(signal, onSignal);
   try {
-    const fields = await served.start();
+    const fields = await startedOf(served, () => signals > 0);
+    if (fields === undefined) return 0;
     if (signals === 0) log.info(`The ${name} is ready`, fields);
     await served.run();
     return 0;
@@ -140,6 +141,19 @@ async function serve(name: string, served: Served): Promise<number> {
     for (const signal of endSignals) {
       Deno.removeSignalListener(signal, onSignal);
     }
+  }
+}
+
+/** What the log is to say; undefined: it was told to end before it had started, which failed for that. */
+async function startedOf(
+  served: Served,
+  isEnding: () => boolean,
+): Promise<LogFields | undefined> {
+  try {
+    return await served.start();
+  } catch (error) {
+    if (isEnding()) return undefined;
+    throw error;
   }
 }
 

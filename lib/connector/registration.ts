@@ -10,7 +10,12 @@ import { parseAddress } from "../../clients/address.ts";
 import type { ConnectOptions } from "../../clients/channel_options.ts";
 import { RegistryClient } from "../../clients/registry_client.ts";
 import { backoffMs, resolveRetryPolicy } from "../delivery/retry.ts";
-import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import {
+  asConveyorError,
+  Code,
+  ConveyorError,
+  invalidArgument,
+} from "../errors.ts";
 import { leaseTtlMsMin } from "../limits.ts";
 import {
   integerOption,
@@ -196,8 +201,11 @@ export class Registration {
         },
       );
     } catch (error) {
-      // The lease ends by itself; the router's absence must not keep the connector up.
-      this.#report("registration", error);
+      // The lease ends by itself: that the router is away, as when all end together, is no trouble.
+      const { code } = asConveyorError(error);
+      const isAway = code === Code.Unavailable ||
+        code === Code.DeadlineExceeded;
+      if (!isAway) this.#report("registration", error);
     }
   }
 

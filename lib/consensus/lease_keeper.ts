@@ -5,7 +5,7 @@
  * deadlines, so it renews every lease once.
  */
 import type { Clock } from "../clock.ts";
-import { Code, ConveyorError } from "../errors.ts";
+import { asConveyorError, Code, ConveyorError } from "../errors.ts";
 import {
   leaseRenewalsMax,
   leaseRenewalsWaitingMax,
@@ -177,6 +177,8 @@ export class LeaseKeeper {
         else await metadata.roleChange(signal);
       } catch (error) {
         if (signal.aborted) return;
+        // The state was brought back from a backup: its leases are read anew.
+        if (asConveyorError(error).code === Code.Aborted) continue;
         log.warn("Cannot keep leases for now", { error });
         await this.#pause(signal);
       }

@@ -33,6 +33,7 @@ export interface Membership {
 /** Finds out whose this node is; one that joins asks routers of the cluster. */
 export async function membershipOf(
   { nodeId, members, join, dial, dataDir }: ResolvedRouterOptions,
+  signal: AbortSignal,
 ): Promise<Membership> {
   const stored = await storedIdentity(dataDir);
   if (stored) {
@@ -43,7 +44,7 @@ export async function membershipOf(
     const clusterId = await newClusterId(members);
     return { identity: { clusterId, nodeId }, first: firstState(members) };
   }
-  await using cluster = await clusterOf(join, dial);
+  await using cluster = await clusterOf(join, dial, signal);
   const { clusterId, nodes } = await cluster.status();
   checkFree(nodeId, nodes, members);
   const others = nodes.map((node) => ({
@@ -94,8 +95,9 @@ async function warnOfOtherCluster(
 /** Asks routers of the cluster to take the node in, without a vote. May be repeated. */
 export async function enter(
   { nodeId, members, join, dial }: ResolvedRouterOptions,
+  signal: AbortSignal,
 ): Promise<void> {
-  await using cluster = await clusterOf(join, dial);
+  await using cluster = await clusterOf(join, dial, signal);
   const own = members.find(({ id }) => id === nodeId)!;
   const { nodes } = await cluster.listNodes();
   const known = nodes.find((node) => node.nodeId === BigInt(nodeId));
@@ -142,7 +144,7 @@ export async function getVote(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await using cluster = await clusterOf(join, dial);
+      await using cluster = await clusterOf(join, dial, signal);
       await cluster.promoteLearner(BigInt(nodeId), { signal });
       log.info("The node has its vote", { nodeId });
       return;
@@ -170,6 +172,8 @@ function isFinal(error: unknown): boolean {
 function clusterOf(
   routers: readonly string[],
   dial: ResolvedRouterOptions["dial"],
+  signal: AbortSignal,
 ): Promise<ClusterClient> {
-  return ClusterClient.connect(routers, optionsFor(routers[0]!, dial));
+  const options = optionsFor(routers[0]!, dial);
+  return ClusterClient.connect(routers, { ...options, signal });
 }

@@ -124,7 +124,7 @@ export class RunningRouter {
   ): Promise<void> {
     const { dataDir, nodeId, dial, grpc: { tls } } = this.#options;
     const state = new State();
-    const membership = await membershipOf(this.#options);
+    const membership = await membershipOf(this.#options, signal);
     const store = await this.#openStore(membership);
     const peers = this.#ownServer();
     // What is started later is stopped earlier: the node first, then the streams of the others.
@@ -215,7 +215,7 @@ export class RunningRouter {
   ): Promise<void> {
     const { nodeId, join } = this.#options;
     const hasVote = metadata.status().voters.includes(nodeId);
-    if (join.length > 0 && !hasVote) await enter(this.#options);
+    if (join.length > 0 && !hasVote) await enter(this.#options, signal);
     await untilHeard(metadata, signal);
     if (join.length === 0 || hasVote) return;
     const closing = new AbortController();

@@ -57,6 +57,10 @@ const lostConnection: readonly RegExp[] = [
   /^Failed to start HTTP\/2 stream with error .*(GOAWAY|session)/i,
 ];
 
+/** What grpc-js says of a connection that cannot be made. Behind the reason stand the time, and an empty note. */
+const unconnected =
+  /^No connection established\. Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note: /s;
+
 /** What grpc-js knows of a call that failed. */
 export interface FailedCall {
   readonly code: number;
@@ -72,8 +76,11 @@ export function errorFromStatus(
   const lost = status.code === grpc.status.INTERNAL &&
     lostConnection.some((text) => text.test(status.details));
   const code = lost ? Code.Unavailable : knownCode(status.code);
+  const unreachable = unconnected.exec(status.details)?.[1];
   const text = lost
     ? "the connection was lost"
+    : unreachable !== undefined
+    ? `no connection: ${unreachable}`
     : status.details || "no reason given";
   const metadata = metadataFromGrpc(status.metadata);
   const trailer = metadata[detailsKey]?.[0];

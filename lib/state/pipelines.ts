@@ -81,7 +81,7 @@ export class Pipelines implements Aggregate, PipelinesView {
       return refuse(
         Code.AlreadyExists,
         "pipeline_id",
-        "must name no pipeline that there is",
+        "must be new: update the pipeline that has it, or delete it",
         pipelineId,
       );
     }

@@ -42,7 +42,7 @@ export function badId(field: string, id: string): Refused | undefined {
 
 /** Nothing is known by that id. */
 export function notFound(field: string, what: string, id: string): Refused {
-  return refuse(Code.NotFound, field, `must name a ${what} that there is`, id);
+  return refuse(Code.NotFound, field, `must name a ${what} that exists`, id);
 }
 
 /** The state has as many as it may have. */

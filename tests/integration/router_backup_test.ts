@@ -2,7 +2,7 @@
  * Goal: what a loaded cluster knows is brought into an empty one of another size, byte for byte.
  * Method: `server.ts` in three processes, and in one; clients in this process.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   AdminClient,
   BackupClient,
@@ -14,6 +14,7 @@ import { BackupReader } from "../../lib/backup/backup_format.ts";
 import { allOf } from "../fixtures/backups.ts";
 import { RouterCluster } from "../fixtures/router_cluster.ts";
 import { line } from "../fixtures/router_setup.ts";
+import { ServerProcess } from "../fixtures/server_process.ts";
 
 const hour = { seconds: 3_600n, nanos: 0 };
 
@@ -90,4 +91,28 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   fn: move,
+});
+
+/** A restore that the log of the router tells of without a warning. */
+async function restoreQuietly(): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  await using server = new ServerProcess([
+    ...["--listen-addr", "127.0.0.1:0", "--http-addr", "off"],
+    ...["--data-dir", folder],
+  ]);
+  await using backups = await BackupClient.connect(await server.url());
+  const { snapshotId } = await backups.create();
+  await backups.restore(snapshotId);
+  await server.line("Restored the state");
+  server.signal("SIGTERM");
+  assertEquals(await server.ended(), 0);
+  await assertRejects(() => server.line(" WARN "));
+  await Deno.remove(folder, { recursive: true });
+}
+
+Deno.test({
+  name: "a state that is brought back is nothing to warn of",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: restoreQuietly,
 });

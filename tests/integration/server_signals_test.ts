@@ -2,9 +2,10 @@
  * Goal: `server.ts` ends as it is told to, and starts again where it was. Method: the real process and
  * real signals. Without leak checks: grpc-js leaves the backoff timer of a server that went away.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AdminClient, SourceClient } from "@conveyor/grpc";
 import { serveSink } from "@conveyor/grpc/connector";
+import { connectTimeoutMs } from "../../lib/limits.ts";
 import { freePorts } from "../fixtures/free_ports.ts";
 import { inFolder } from "../fixtures/in_folder.ts";
 import { line, numbers } from "../fixtures/router_setup.ts";
@@ -127,4 +128,33 @@ test("server.ts stops at once at a second signal", async (folder) => {
   await source.close();
   assertEquals(await pushed, "lost");
   leave.resolve();
+});
+
+test("server.ts that is told to end while it waits for its cluster ends well, without a complaint", async (folder) => {
+  const [port, other] = freePorts(2);
+  await using server = new ServerProcess([
+    ...loopback,
+    ...["--peers", `1=127.0.0.1:${port},2=127.0.0.1:${other}`],
+    ...["--raft-addr", `127.0.0.1:${port}`, "--data-dir", folder],
+  ]);
+  await server.line("Lost peer");
+  server.signal("SIGINT");
+  assertEquals(await server.ended(), 0);
+  await assertRejects(() => server.line("Cannot wait"));
+});
+
+test("server.ts that is told to end while it dials the routers it is to join ends at once", async (folder) => {
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [port] = freePorts(1);
+  await using server = new ServerProcess([
+    ...loopback,
+    ...["--node-id", "2", "--join", `127.0.0.1:${silent.addr.port}`],
+    ...["--advertise-addr", `127.0.0.1:${port}`],
+    ...["--raft-addr", `127.0.0.1:${port}`, "--data-dir", folder],
+  ]);
+  using _dialled = await silent.accept();
+  const startMs = performance.now();
+  server.signal("SIGTERM");
+  assertEquals(await server.ended(), 0);
+  assert(performance.now() - startMs < connectTimeoutMs / 2);
 });

@@ -32,6 +32,19 @@ Deno.test("register says who serves, where, and keeps saying so", async () => {
   assertEquals(goodbye?.graceful, true);
 });
 
+Deno.test("close() tells of no trouble when the router ends together with the connector", async () => {
+  await using router = await FakeRouter.start();
+  router.ending = true;
+  const reports: string[] = [];
+  const server = await serveRegistered(router.url, {
+    drainTimeoutMs: 200,
+    onError: (_where, error) => void reports.push(messageOf(error)),
+  });
+  await router.until(() => router.heartbeats.length >= 1);
+  await server.close();
+  assertEquals(reports, []);
+});
+
 Deno.test("register begins anew when the router has forgotten the connector", async () => {
   await using router = await FakeRouter.start();
   router.forgotten.add("r1");

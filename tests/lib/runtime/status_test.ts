@@ -41,6 +41,17 @@ Deno.test("errorFromStatus() reads a lost connection as Unavailable, other INTER
   assertEquals(failed(13, "bug").code, Code.Internal);
 });
 
+Deno.test("errorFromStatus() tells why there is no connection, and nothing else", () => {
+  const refused = failed(
+    14,
+    "No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:9. Resolution note: ",
+  );
+  assertEquals([refused.code, refused.message], [
+    Code.Unavailable,
+    'Cannot call "/s/M": no connection: connect ECONNREFUSED 127.0.0.1:9',
+  ]);
+});
+
 Deno.test("errorFromStatus() takes a code that gRPC does not have for Unknown", () => {
   assertEquals(failed(99, "odd").code, Code.Unknown);
   assert(failed(5, "").message.includes("no reason given"));

@@ -18,7 +18,7 @@ Deno.test("notFound() and noRoomFor() say what is missing and how many there may
   assertEquals(notFound("id", "pipeline", "p").refusal, {
     code: Code.NotFound,
     field: "id",
-    rule: "must name a pipeline that there is",
+    rule: "must name a pipeline that exists",
     found: '"p"',
   });
   assertEquals(noRoomFor("id", "things", 3).refusal, {
