@@ -8,7 +8,9 @@ import type {
   PipelineStatus,
   RouterAdminMethods,
 } from "../proto/messages/router.ts";
+import { schema } from "../proto/schema.ts";
 import { type Service, serviceOf } from "../proto/service.ts";
+import { refuseStrangeNames } from "../proto/strange_name.ts";
 import type { ConnectOptions } from "./channel_options.ts";
 import { RouterChannel } from "./router_channel.ts";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -16,6 +18,8 @@ import type { CallOptions, Transport } from "./transport.ts";
 const { methods }: Service<RouterAdminMethods> = serviceOf(
   "conveyor.router.RouterAdmin",
 );
+
+const configType = schema.lookupType("conveyor.router.PipelineConfig");
 
 /** A pipeline and how it goes. */
 export interface PipelineDescription {
@@ -75,6 +79,7 @@ export class AdminClient implements AsyncDisposable {
     config: MessageInit<PipelineConfig>,
     options?: CallOptions,
   ): Promise<string> {
+    refuseStrangeNames(configType, config, "config");
     const { message } = await this.#transport.unary(
       methods.createPipeline,
       { config },
@@ -95,6 +100,7 @@ export class AdminClient implements AsyncDisposable {
     config: MessageInit<PipelineConfig>,
     options?: CallOptions,
   ): Promise<bigint> {
+    refuseStrangeNames(configType, config, "config");
     const { message } = await this.#transport.unary(
       methods.updatePipeline,
       { pipelineId: requiredString("pipelineId", pipelineId), config },

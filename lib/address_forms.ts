@@ -12,6 +12,7 @@ export interface TextForm {
 }
 
 const tcp = /^(?:\[[^\]]+\]|[^:[\]/\s]+):(\d{1,5})$/;
+const ipv6 = /^\[?[\da-f]*:[\da-f]*:[\da-f:.]*(?:%[\w.]+)?\]?$/i;
 const unix = /^unix:./;
 const url = /^https?:\/\//;
 
@@ -19,6 +20,12 @@ const url = /^https?:\/\//;
 export const hostForm: TextForm = {
   rule: 'must be a name or an address, of IPv6 as "[::]"',
   fits: (text) => isTcp(`${text}:0`, 0),
+};
+
+/** The host of an address that is given as host and port. */
+export const dialledHostForm: TextForm = {
+  rule: "must be a name or an address, without a scheme or a port",
+  fits: (text) => /^[^:[\]/\s]+$/.test(text) || ipv6.test(text),
 };
 
 /** Where a gRPC server listens; port 0 takes a free one. */

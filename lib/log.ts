@@ -77,7 +77,7 @@ function fieldsOf(record: LogRecord): LogFields {
 
 function textLine(record: LogRecord): string {
   const fields = Object.entries(fieldsOf(record)).map(([key, value]) =>
-    ` ${key}=${shown(value)}`
+    ` ${key}=${typeof value === "string" ? inLine(value) : shown(value)}`
   );
   return `${record.datetime.toISOString()} ${record.levelName} ${record.msg}${
     fields.join("")
@@ -94,6 +94,17 @@ function jsonLine(record: LogRecord): string {
     message: record.msg,
     ...fields,
   });
+}
+
+/** What others have named stays in its line, and cannot look like a line of its own. */
+function inLine(text: string): string {
+  return text.replaceAll(
+    /\p{Cc}/gu,
+    (control) =>
+      control === "\n"
+        ? "\\n"
+        : `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
 
 function shown(value: unknown): string {

@@ -12,7 +12,17 @@ export function nearest(
     const distance = editDistance(name, candidate, bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best;
+  return best ?? onlyBeginning(name, known);
+}
+
+/** The only one of `known` that begins with `name`: who writes "listen" has forgotten the rest. */
+function onlyBeginning(
+  name: string,
+  known: Iterable<string>,
+): string | undefined {
+  if (name.length < 3) return undefined;
+  const begin = [...known].filter((candidate) => candidate.startsWith(name));
+  return begin.length === 1 ? begin[0] : undefined;
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours from `a` to `b`; at most `max`. */

@@ -306,8 +306,24 @@ function setEntry(map: Message, key: string, value: unknown): void {
   } else map[key] = value;
 }
 
-function scalarIn(field: FieldBase): Scalar {
-  return scalarOf(field.resolvedType instanceof Enum ? "int32" : field.type);
+function scalarIn({ resolvedType, type }: FieldBase): Scalar {
+  return resolvedType instanceof Enum
+    ? enumScalar(resolvedType)
+    : scalarOf(type);
+}
+
+/** Whoever writes an enum's value by its name, as in JSON, is told the number. */
+function enumScalar({ name, values }: Enum): Scalar {
+  const scalar = scalarOf("int32");
+  return {
+    ...scalar,
+    write: (writer, value) => {
+      if (typeof value !== "string") return scalar.write(writer, value);
+      const number = Object.hasOwn(values, value) ? values[value] : undefined;
+      const is = number === undefined ? "" : `, which is ${number} here`;
+      throw new BadValue(`must be a number of ${name}${is}`, value);
+    },
+  };
 }
 
 function tagOf(number: number, wireType: number): number {

@@ -56,12 +56,11 @@ export function readSetting(
   switch (rule.kind) {
     case "text":
     case "file":
-      if (typeof found !== "string" || found.trim() === "") {
-        throw invalidArgument(place, "must be a text that is not empty", found);
-      }
-      return rule.kind === "text" && rule.form
-        ? formOption(place, found, rule.form)
-        : found;
+      return formOption(
+        place,
+        found,
+        rule.kind === "text" && rule.form || anyText,
+      );
     case "choice": {
       const choice = rule.choices.find((choice) =>
         typeof found === "string" &&
@@ -107,5 +106,5 @@ export function readSetting(
 
 const anyText: TextForm = {
   rule: "must be a text that is not empty",
-  fits: (text) => text !== "",
+  fits: (text) => text.trim() !== "",
 };

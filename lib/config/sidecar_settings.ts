@@ -95,7 +95,7 @@ export const sidecarSettings: readonly Setting[] = [
     option: "services",
     rule: { kind: "list", form: serviceForm },
     help:
-      "services of the pod as name=type@url; a source that pushes as name=source, a sink that drops what it has as name=sink+exactly_once@url",
+      "services of the pod as name=type@url, of type source, transform, sink, or any for a lookup; a source that pushes as name=source, a sink that drops what it has as name=sink+exactly_once@url",
   },
   {
     key: "services.discovery_start_port",

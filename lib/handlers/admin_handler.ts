@@ -15,6 +15,7 @@ import { schema } from "../../proto/schema.ts";
 import { type Service, serviceOf } from "../../proto/service.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import { pipelineBytesMax } from "../limits.ts";
 import { requiredString } from "../options.ts";
 import { compilePipeline } from "../routing/pipeline.ts";
 import type { Handlers } from "../rpc/handler.ts";
@@ -240,6 +241,11 @@ export function configOf(pipeline: Readonly<Pipeline>): PipelineConfig {
 function checkedConfig(config: PipelineConfig | undefined): PipelineConfig {
   if (config === undefined) {
     throw invalidArgument("config", "must be given", config);
+  }
+  const { length } = configCodec.encode(config);
+  if (length > pipelineBytesMax) {
+    const rule = `must take at most ${pipelineBytesMax} bytes`;
+    throw invalidArgument("config", rule, length);
   }
   const result = compilePipeline(config);
   if (result.kind === "valid") return config;

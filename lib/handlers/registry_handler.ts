@@ -21,6 +21,7 @@ import {
 import { type Service, serviceOf } from "../../proto/service.ts";
 import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
+import { dialledHostForm, formOption } from "../address_forms.ts";
 import { invalidArgument } from "../errors.ts";
 import {
   initialCredits,
@@ -79,6 +80,10 @@ export class RegistryHandler implements RegistryHandlers {
       "identity.service_id",
       identity?.serviceId,
     );
+    // What the router cannot dial would be told only once records wait for it.
+    if (endpoint) {
+      formOption("endpoint.host", endpoint.host, dialledHostForm);
+    }
     const leaseTtlMs = leaseTtlOf(request.heartbeatInterval);
     const requestId = requestIdOf(context);
     const registrationId = nameFrom(requestId);

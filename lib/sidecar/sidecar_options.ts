@@ -233,7 +233,11 @@ function podServices(services: readonly PodService[]): KnownService[] {
     }
     if (url !== undefined) checkUrl(`${field}.url`, url);
     else if (type !== "source") {
-      throw invalidArgument(`${field}.url`, "must be given", url);
+      throw invalidArgument(
+        `${field}.url`,
+        `must say where "${name}" is called, unless it is a source that pushes`,
+        url,
+      );
     }
     return {
       serviceName: requiredString(`${field}.name`, name),

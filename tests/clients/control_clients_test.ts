@@ -162,3 +162,25 @@ Deno.test("ClusterClient changes the members, and tells how a node stands", asyn
   assertEquals((await client.status()).nodeId, 1n);
   await rejection(client.transferLeadership(), Code.FailedPrecondition);
 });
+
+Deno.test("AdminClient refuses a pipeline with a name that no field has, or a value by its name", async () => {
+  await using cluster = await StateCluster.start(1);
+  const admin = new AdminClient(cluster.node(1).calls);
+  const config = pipelineConfig();
+  const strange = await rejection(
+    admin.createPipeline({ ...config, dead_letter: {} } as typeof config),
+    Code.InvalidArgument,
+  );
+  assertEquals(strange.details[0]?.field, "config.dead_letter");
+  await admin.createPipeline(config);
+  const [stage] = config.stages!;
+  const named = { ...stage, stageType: "STAGE_TYPE_SOURCE" } as never;
+  const error = await rejection(
+    admin.updatePipeline(config.id!, { ...config, stages: [named] }),
+    Code.InvalidArgument,
+  );
+  assertEquals(
+    error.message,
+    'Cannot encode UpdatePipelineRequest: "config.stages[0].stageType" must be a number of StageType, which is 1 here, found "STAGE_TYPE_SOURCE"',
+  );
+});

@@ -36,6 +36,10 @@ for (
         '"LOCAL_SERVICES": must be one of source, transform, sink, any, found "door"',
     },
     {
+      env: { ...pod, LOCAL_SERVICES: "enrich=transform" },
+      says: '"LOCAL_SERVICES": must say where "enrich" is called',
+    },
+    {
       env: { ...pod, LOCAL_SERVICES: "enrich=transform+exactly_once@x:1" },
       says:
         '"LOCAL_SERVICES": exactly once goes with a sink alone, found "transform"',

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  dialledHostForm,
   formOption,
   hostForm,
   listenForm,
@@ -34,6 +35,15 @@ Deno.test("hostForm takes what goes before a port", () => {
   for (const host of ["", "::", "a:1", "a b", "http://a"]) {
     assertEquals(hostForm.fits(host), false, host);
   }
+});
+
+Deno.test("dialledHostForm takes what is dialled together with a port that stands apart", () => {
+  for (
+    const host of ["a", "10.0.0.7", "a-b.c", "::1", "[::1]", "fe80::1%eth0"]
+  ) assertEquals(dialledHostForm.fits(host), true, host);
+  for (
+    const host of ["", "a:1", "10.0.0.7:1", "http://a", "a b", "a/b", "unix:/a"]
+  ) assertEquals(dialledHostForm.fits(host), false, host);
 });
 
 Deno.test("routerForm takes hosts with a port that can be dialled, with a scheme or without", () => {

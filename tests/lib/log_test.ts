@@ -10,6 +10,7 @@ async function written(options: LogOptions): Promise<string[]> {
     configureLog(${JSON.stringify(options)});
     log.debug("details");
     log.warn("Cannot reach sink", { sink: "archive", error: new Error("refused") });
+    log.warn("Odd", { sink: ${JSON.stringify("a\n2026 ERROR b\x1b[31m")} });
   `;
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--quiet", script],
@@ -27,6 +28,12 @@ Deno.test("log writes text with its fields, from its level up, to standard error
     ),
     line,
   );
+});
+
+Deno.test("log keeps what a field says in its line", async () => {
+  const lines = await written({});
+  const odd = lines.at(-1)!;
+  assert(odd.endsWith("WARN Odd sink=a\\n2026 ERROR b\\x1b[31m"), odd);
 });
 
 Deno.test("log writes one JSON object per line when asked to", async () => {

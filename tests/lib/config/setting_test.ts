@@ -44,6 +44,10 @@ Deno.test("readSetting() holds a text, and each part of a list, to its form", ()
     'Cannot accept "--b": must be "host:port", "[ipv6]:port" or "unix:/path", found "a"',
   );
   assertEquals(
+    refused(text, 50_051),
+    'Cannot accept "--b": must be "host:port", "[ipv6]:port" or "unix:/path", found 50051',
+  );
+  assertEquals(
     refused(list, ["a:1", "b"]),
     'Cannot accept "--b": must be "host:port", "[ipv6]:port" or "unix:/path" each, found "b"',
   );

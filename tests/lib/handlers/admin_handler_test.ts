@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { adminService } from "../../../lib/handlers/admin_handler.ts";
+import { pipelineBytesMax } from "../../../lib/limits.ts";
 import { requestIdKey } from "../../../lib/metadata_keys.ts";
 import { ClusterHealth, NodeRole } from "../../../proto/messages/router.ts";
 import { steadyLead, until } from "../../fixtures/metadata_cluster.ts";
@@ -57,6 +58,19 @@ Deno.test("createPipeline() tells every fault at once, and that an id is taken i
   const taken = await call(node, "createPipeline", { config });
   assertEquals(taken.success, false);
   assert(taken.error.includes('"orders"'), taken.error);
+});
+
+Deno.test("createPipeline() refuses a pipeline that is too large by its name, however large", async () => {
+  await using cluster = await StateCluster.start(1);
+  for (const bytes of [pipelineBytesMax, 3 * pipelineBytesMax]) {
+    const config = pipelineConfig({ description: "x".repeat(bytes) });
+    const error = await rejection(
+      call(cluster.node(1), "createPipeline", { config }),
+      Code.InvalidArgument,
+    );
+    assertEquals(error.details[0]?.field, "config");
+    assert(error.message.includes(`at most ${pipelineBytesMax} bytes`));
+  }
 });
 
 Deno.test("createPipeline() repeated under one request id makes one pipeline, also without a name", async () => {

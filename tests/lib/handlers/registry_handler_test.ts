@@ -31,6 +31,22 @@ async function listed(
   return message.services.map(({ identity }) => identity!.serviceId);
 }
 
+Deno.test("register() refuses an address that no router can dial", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  for (const host of ["http://10.0.0.7", "10.0.0.7:50061", ""]) {
+    const error = await rejection(
+      node.calls.unary(methods.register, {
+        identity: { serviceId: "a", name: "a" },
+        endpoint: { host, port: 50_061 },
+      }),
+      Code.InvalidArgument,
+    );
+    assertEquals(error.details[0]?.field, "endpoint.host");
+  }
+  assertEquals(await listed(node), []);
+});
+
 Deno.test("register() enters a service everywhere, with a lease of three heartbeats", async () => {
   await using cluster = await StateCluster.start(3);
   const answer = await register(cluster.node(await cluster.follower()), "a");
