@@ -1,164 +1,110 @@
-// deno-lint-ignore-file no-console -- it prints what it has measured
+// deno-lint-ignore-file no-console -- its output is what it is for
 /**
- * What a register of 10,000 services costs the leader over real sockets, and how fast 1,000 watchers
- * hear of a change. Bars: heartbeats every 5 s cost no log entry and under 10 % of a core; a change
- * reaches every watcher within 250 ms at p99. Run: deno run -A tests/bench/registry_bench.ts
+ * What 10,000 services that send a heartbeat every 5 s cost the leader over real sockets, and how fast
+ * 1,000 watchers beside them hear of a change. Beside the leader the floor: grpc-js alone, which answers
+ * the same messages on as many streams at the same time, so that what the machine adds hits both alike.
  *
- * The floor is grpc-js alone, which answers the same messages on as many streams.
+ * Exits with 1 when a heartbeat takes more CPU time than the bar allows for one of the floor, or when a
+ * change takes longer than 250 ms at p99, in each of five rounds: others on the machine make a round
+ * worse, never better. Also when any heartbeat is refused or costs a log entry.
+ *
+ * `deno task bench:registry`
  */
-import { Channel } from "../../clients/channel.ts";
 import { ClusterClient } from "../../clients/cluster_client.ts";
-import { RegistryClient } from "../../clients/registry_client.ts";
-import { HealthStatus, ServiceType } from "../../proto/messages/common.ts";
-import type { MessageInit } from "../../proto/codec.ts";
-import {
-  EventType,
-  type HeartbeatRequest,
-} from "../../proto/messages/registry.ts";
-import { Feed } from "../fixtures/feed.ts";
+import { Child } from "../fixtures/child.ts";
 import { ServerProcess } from "../fixtures/server_process.ts";
-import { TextLineStream } from "../fixtures/text_lines.ts";
-import { Hearts } from "./hearts.ts";
+import { percentile } from "./load.ts";
 import { rssMaxOf } from "./process_usage.ts";
+import { type HeartbeatCost, Hearts } from "./registry/hearts.ts";
+import { Watchers, watchers } from "./registry/watchers.ts";
 
-const services = 10_000;
-const watchers = 1_000;
-const connections = 25;
+/** CPU of the router for one of the floor. */
+const ratioMax = 2;
+const p99MsMax = 250;
 /** Until the compilers of the processes have done their work. */
 const warmUpMs = 20_000;
-const measuredMs = 20_000;
+const measuredMs = 10_000;
 const changes = 20;
+const rounds = 5;
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Whether the bar is reached in some round, which is then the last one. */
+async function someRound(reaches: () => Promise<boolean>): Promise<boolean> {
+  for (let round = 0; round < rounds; round++) {
+    if (await reaches()) return true;
+  }
+  return false;
+}
 
-async function cost(
-  what: string,
-  hearts: Hearts,
+/** Whether the bars of heartbeats are reached. */
+async function heartbeats(
+  url: string,
   pid: number,
-  entries: () => Promise<number>,
-): Promise<number> {
-  await pause(warmUpMs);
-  const before = await entries();
-  const { share, rate } = await hearts.cost(pid, measuredMs);
-  console.log(
-    `${what}: ${(100 * share).toFixed(1)} % of a core, ${Math.round(rate)} ` +
-      `a second, ${hearts.refused} refused, ${await entries() - before} ` +
-      `log entries, ${rssMaxOf(pid) >> 20} MB at most`,
+  hearts: Hearts,
+): Promise<boolean> {
+  await using child = new Child(
+    new URL("registry/heartbeat_floor.ts", import.meta.url),
   );
-  return share;
-}
-
-async function floorCost(): Promise<number> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-A", "--quiet"],
-      new URL("heartbeat_floor.ts", import.meta.url).href,
-    ],
-    stdout: "piped",
-  }).spawn();
-  const lines = process.stdout.pipeThrough(new TextDecoderStream())
-    .pipeThrough(new TextLineStream()).getReader();
-  const { value: url } = await lines.read();
-  try {
-    await using hearts = await Hearts.start(url!, {
-      streams: services,
-      register: false,
-    });
-    return await cost(
-      "the floor",
-      hearts,
-      process.pid,
-      () => Promise.resolve(0),
+  await using floorHearts = await Hearts.start(await child.line(), {
+    register: false,
+  });
+  await using cluster = await ClusterClient.connect(url);
+  const entries = async () => Number((await cluster.status()).commitIndex);
+  await new Promise((resolve) => setTimeout(resolve, warmUpMs));
+  const entriesBefore = await entries();
+  const cheap = await someRound(async () => {
+    const [routed, floor] = await Promise.all([
+      hearts.cost(pid, measuredMs),
+      floorHearts.cost(child.pid, measuredMs),
+    ]);
+    console.log(`router: ${shown(routed, pid)} (bar 10 % of a core)`);
+    console.log(`floor: ${shown(floor, child.pid)}`);
+    const ratio = routed.us / floor.us;
+    console.log(
+      `router CPU / floor CPU: ${ratio.toFixed(2)} (bar ${ratioMax})`,
     );
-  } finally {
-    process.kill("SIGKILL");
-    await process.status;
-    await lines.cancel();
-  }
+    return ratio <= ratioMax && routed.rate >= 0.95 * floor.rate;
+  });
+  const logged = await entries() - entriesBefore;
+  console.log(`${hearts.refused} refused, ${logged} log entries (bars 0)`);
+  return cheap && hearts.refused === 0 && logged === 0;
 }
 
-const floor = await floorCost();
-const dataDir = await Deno.makeTempDir();
-const server = new ServerProcess([
-  ...["--listen-addr", "127.0.0.1:0", "--http-addr", "off"],
-  ...["--data-dir", dataDir],
-]);
-const url = await server.url();
-const cluster = await ClusterClient.connect(url);
-const entries = async (): Promise<number> =>
-  Number((await cluster.status()).commitIndex);
-{
-  await using hearts = await Hearts.start(url, { streams: services });
-  const what = `${services} services, a stream each`;
-  const share = await cost(what, hearts, server.pid, entries);
-  console.log(`that is ${(share / floor).toFixed(1)} times the floor`);
+function shown({ share, rate, us }: HeartbeatCost, pid: number): string {
+  return `${(100 * share).toFixed(1)} % of a core, ` +
+    `${Math.round(rate)} heartbeats/s, ${us.toFixed(1)} µs each, ` +
+    `${rssMaxOf(pid) >> 20} MB at most`;
 }
-const hearts = await Hearts.start(url, { streams: connections });
-const each = services / connections;
-await cost(
-  `${services} services, ${each} to a stream`,
-  hearts,
-  server.pid,
-  entries,
-);
 
-const clients = await Promise.all(
-  Array.from(
-    { length: connections },
-    async () => new RegistryClient(await Channel.connect(url)),
-  ),
-);
-/** A sink whose health changes. */
-const serviceId = "sink";
-const { registrationId } = await clients[0]!.register({
-  identity: { serviceId, name: serviceId, serviceType: ServiceType.Sink },
-  endpoint: { host: "10.0.0.1", port: 50_051 },
-  heartbeatInterval: { seconds: 600n, nanos: 0 },
-});
-const beats = new Feed<MessageInit<HeartbeatRequest>>();
-const answers = clients[0]!.heartbeats(beats)[Symbol.asyncIterator]();
-let heard = 0;
-let changedMs = 0;
-let allHeard = (): void => {};
-const delaysMs: number[] = [];
-const leaving = new AbortController();
-for (let at = 0; at < watchers; at++) {
-  const watch = clients[at % connections]!.watchServices({
-    typeFilter: ServiceType.Sink,
-  }, { signal: leaving.signal });
-  (async () => {
-    for await (const { eventType } of watch) {
-      if (eventType === EventType.HealthChanged) {
-        delaysMs.push(performance.now() - changedMs);
-      }
-      if (++heard === watchers) allHeard();
-    }
-  })().catch(() => {});
+/** Whether the bar of watchers is reached. */
+async function changesArrive(url: string): Promise<boolean> {
+  await using all = await Watchers.start(url);
+  return await someRound(async () => {
+    const delaysMs = await all.delaysMs(changes);
+    const ms = (part: number) => Math.round(percentile(delaysMs, part));
+    console.log(
+      `a change to ${watchers} watchers, ${changes} times: ` +
+        `p50 ${ms(0.5)} ms, p99 ${ms(0.99)} ms (bar ${p99MsMax}), ` +
+        `max ${ms(1)} ms`,
+    );
+    return ms(0.99) <= p99MsMax;
+  });
 }
-for (let change = 0; change <= changes; change++) {
-  const done = new Promise<void>((resolve) => allHeard = resolve);
-  if (heard >= watchers) heard = 0;
-  changedMs = performance.now();
-  if (change > 0) {
-    const status = change % 2 ? HealthStatus.Degraded : HealthStatus.Healthy;
-    beats.push({ serviceId, registrationId, health: { status } });
-    await answers.next();
-  }
-  await done;
-  heard = 0;
-  await pause(200);
+
+async function measure(): Promise<boolean> {
+  await using open = new AsyncDisposableStack();
+  const dataDir = await Deno.makeTempDir();
+  open.defer(() => Deno.remove(dataDir, { recursive: true }));
+  const router = open.use(
+    new ServerProcess([
+      ...["--listen-addr", "127.0.0.1:0", "--http-addr", "off"],
+      ...["--data-dir", dataDir],
+    ]),
+  );
+  const url = await router.url();
+  const hearts = open.use(await Hearts.start(url));
+  const cheap = await heartbeats(url, router.pid, hearts);
+  const quick = await changesArrive(url);
+  return cheap && quick;
 }
-delaysMs.sort((a, b) => a - b);
-const at = (share: number) =>
-  Math.round(delaysMs[Math.floor(delaysMs.length * share)]!);
-console.log(
-  `a change to ${watchers} watchers, ${changes} times: ` +
-    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(0.999999)} ms`,
-);
-leaving.abort();
-beats.end();
-await hearts[Symbol.asyncDispose]();
-for (const client of clients) await client.close();
-await cluster.close();
-await server[Symbol.asyncDispose]();
-await Deno.remove(dataDir, { recursive: true });
+
+if (import.meta.main && !await measure()) Deno.exit(1);

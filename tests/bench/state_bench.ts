@@ -1,104 +1,35 @@
+// deno-lint-ignore-file no-console -- its output is what it is for
 /**
  * What the replicated state costs: commands of mixed kinds applied one after the other, memory of a
  * million partition offsets, and a snapshot of 100,000 services, 10,000 pipelines and those offsets,
- * drawn while commands are applied. Bars: snapshot under 2 s with no pause over 50 ms; offsets far
- * below 1 GB; 10,000 leases under 10 % of a core. Run: deno run --v8-flags=--expose-gc tests/bench/state_bench.ts
+ * drawn while commands are applied.
+ *
+ * Exits with 1 when a snapshot takes 2 s or a pause of the event loop 50 ms of the processor, in each
+ * of three snapshots, or 10,000 leases 10 % of a core. Of the processor, as a pause that others on the
+ * machine make is none of ours; by the clock it is printed beside.
+ *
+ * `deno task bench:state [--commands 1000000]`
  */
-import process from "node:process";
-import { encodeCommand } from "../../lib/state/command.ts";
+import { parseArgs } from "@std/cli";
 import { LeaseTable } from "../../lib/registry/lease.ts";
-import { seededRandom } from "../../lib/random.ts";
+import { encodeCommand } from "../../lib/state/command.ts";
 import { State } from "../../lib/state/state.ts";
-import type { MessageInit } from "../../proto/codec.ts";
-import { type Command, LeaseKind } from "../../proto/messages/state.ts";
+import { LeaseKind } from "../../proto/messages/state.ts";
+import { configOf, nodeNamed, serviceNamed } from "../fixtures/machine.ts";
 import {
-  configOf,
-  nodeNamed,
-  serviceNamed,
-  sidecarNamed,
-} from "../fixtures/machine.ts";
+  at,
+  below,
+  commitOffsets,
+  mix,
+  roles,
+} from "./state/mixed_commands.ts";
+import { Pauses } from "./state/pauses.ts";
 
-const random = seededRandom(1);
-const below = (n: number) => Math.floor(random() * n);
-let index = 0;
-const at = () => ({ index: ++index, atMs: 1_700_000_000_000 + index });
-
-/** What the services of a pipeline do. */
-const roles = ["shop", "enrich", "archive"];
-
-/** Kinds with their share of a hundred. Ids are few enough that commands meet. */
-const mix: readonly (readonly [
-  share: number,
-  name: string,
-  make: () => MessageInit<Command>,
-])[] = [
-  [55, "commitOffsets", () => ({ commitOffsets: { sources: [offsets()] } })],
-  [10, "commitGroupOffsets", () => ({
-    commitGroupOffsets: { groupId: `g-${below(100)}`, sources: [offsets()] },
-  })],
-  [10, "raiseWatermarks", () => ({
-    raiseWatermarks: {
-      watermarks: [{
-        sourceId: `source-${below(1_000)}`,
-        partition: below(16),
-        position: BigInt(index),
-        timestamp: { seconds: BigInt(1_700_000_000 + index), nanos: 0 },
-      }],
-    },
-  })],
-  [5, "saveCheckpoint", () => ({
-    saveCheckpoint: {
-      serviceId: `service-${below(10_000)}`,
-      checkpointId: `c-${index}`,
-      data: new Uint8Array(256),
-    },
-  })],
-  [8, "registerService", () => ({
-    registerService: { service: serviceNamed(`service-${below(10_000)}`) },
-  })],
-  [6, "setServiceHealth", () => {
-    const serviceId = `service-${below(10_000)}`;
-    const registrationId = `${serviceId}-registration`;
-    const health = { status: below(4) };
-    return { setServiceHealth: { serviceId, registrationId, health } };
-  }],
-  [2, "joinGroup", () => ({ joinGroup: membership() })],
-  [2, "leaveGroup", () => ({ leaveGroup: membership() })],
-  [1, "registerSidecar", () => ({
-    registerSidecar: sidecarNamed(
-      `sidecar-${below(30)}`,
-      Array.from({ length: 10 }, () => `${roles[below(3)]}-${below(100)}`),
-    ),
-  })],
-  [1, "setPipelineEnabled", () => ({
-    setPipelineEnabled: {
-      pipelineId: `pipeline-${below(100)}`,
-      enabled: random() < 0.7,
-    },
-  })],
-];
-
-/** One of 20 services of a group. */
-function membership() {
-  const group = below(100);
-  return {
-    serviceId: `service-${group * 20 + below(20)}`,
-    groupId: `g-${group}`,
-  };
-}
-
-function offsets() {
-  return {
-    sourceId: `source-${below(1_000)}`,
-    partitions: [below(16), below(16), below(16), below(16)],
-    offsets: [0, 1, 2, 3].map((each) => BigInt(index * 4 + each)),
-  };
-}
-
-function print(line: string): void {
-  // deno-lint-ignore no-console
-  console.log(line);
-}
+const snapshotMsMax = 2_000;
+const pauseMsMax = 50;
+const leaseShareMax = 0.1;
+/** Commands that are applied between two chunks, of each snapshot. */
+const commandsAChunk = [0, 100, 100];
 
 function memoryMb(): string {
   (globalThis as { gc?: () => void }).gc?.();
@@ -107,34 +38,6 @@ function memoryMb(): string {
   return `heap ${mb(heapUsed)} MB, buffers ${mb(external)} MB, rss ${
     mb(rss)
   } MB`;
-}
-
-/** What pieces of work took, in ms. */
-class Pauses {
-  tookMs = 0;
-  longestMs = 0;
-  /** Of the processor: not what others on the machine have had of it meanwhile. */
-  cpuMs = 0;
-  longestCpuMs = 0;
-
-  during<T>(work: () => T): T {
-    const cpu = process.cpuUsage();
-    const start = performance.now();
-    const result = work();
-    const ms = performance.now() - start;
-    const { user, system } = process.cpuUsage(cpu);
-    const cpuMs = (user + system) / 1_000;
-    this.tookMs += ms;
-    this.cpuMs += cpuMs;
-    this.longestMs = Math.max(this.longestMs, ms);
-    this.longestCpuMs = Math.max(this.longestCpuMs, cpuMs);
-    return result;
-  }
-
-  get longest(): string {
-    return `${this.longestMs.toFixed(1)} ms ` +
-      `(of the processor ${this.longestCpuMs.toFixed(1)})`;
-  }
 }
 
 function apply(state: State, commands: readonly Uint8Array[]): void {
@@ -169,7 +72,7 @@ function mixed(count: number): void {
       pauses.during(() => state.apply(command, at()));
     }
   }
-  print(
+  console.log(
     `${count} mixed commands: ${
       Math.round(count / pauses.tookMs * 1000)
     }/s, the longest ${pauses.longest}, ${memoryMb()}`,
@@ -178,7 +81,7 @@ function mixed(count: number): void {
     const commands = Array.from({ length: 5_000 }, () => encodeCommand(make()));
     const all = new Pauses();
     all.during(() => apply(state, commands));
-    print(`  ${name}: ${(all.tookMs / 5).toFixed(1)} us each`);
+    console.log(`  ${name}: ${(all.tookMs / 5).toFixed(1)} us each`);
   }
 }
 
@@ -209,7 +112,7 @@ function manyOffsets(state: State, each: number): void {
 function bigState(): State {
   const state = new State();
   manyOffsets(state, 10);
-  print(`1000000 offsets of 100000 sources: ${memoryMb()}`);
+  console.log(`1000000 offsets of 100000 sources: ${memoryMb()}`);
   for (let i = 0; i < 100_000; i++) {
     const service = serviceNamed(`service-${i}`, {
       identity: { name: `name-${i % 500}` },
@@ -237,8 +140,13 @@ function bigState(): State {
   return state;
 }
 
+interface Drawn {
+  readonly chunks: readonly Uint8Array[];
+  readonly pauses: Pauses;
+}
+
 /** Draws a snapshot, a chunk a turn, with commands applied between chunks. */
-function drawn(state: State, commandsBetween: number): Uint8Array[] {
+function drawn(state: State, commands: number): Drawn {
   const chunks: Uint8Array[] = [];
   const pauses = new Pauses();
   const iterator = state.snapshot()[Symbol.iterator]();
@@ -249,24 +157,41 @@ function drawn(state: State, commandsBetween: number): Uint8Array[] {
     apply(
       state,
       Array.from(
-        { length: commandsBetween },
-        () => encodeCommand({ commitOffsets: { sources: [offsets()] } }),
+        { length: commands },
+        () => encodeCommand(commitOffsets()),
       ),
     );
   }
   const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
-  print(
-    `snapshot with ${commandsBetween} commands a chunk: ${
-      Math.round(pauses.tookMs)
-    } ms (of the processor ${Math.round(pauses.cpuMs)}), longest pause ` +
-      `${pauses.longest}, ${chunks.length} chunks, ` +
-      `${(bytes / 1e6).toFixed(1)} MB`,
+  console.log(
+    `snapshot with ${commands} commands a chunk, ${chunks.length} ` +
+      `chunks, ${(bytes / 1e6).toFixed(1)} MB: ${pauses.took} ` +
+      `(bar ${snapshotMsMax}), longest pause ${pauses.longest} ` +
+      `(bar ${pauseMsMax})`,
   );
-  return chunks;
+  return { chunks, pauses };
 }
 
-/** 10,000 holders that each renew every 5 s, with four sweeps a second. */
-function leases(): void {
+/** Whether the bars of snapshots are reached. */
+function snapshots(state: State): boolean {
+  const all = commandsAChunk.map((commands) => drawn(state, commands));
+  const restoration = new State().restoring();
+  const restored = new Pauses();
+  for (const chunk of all.at(-1)!.chunks) {
+    restored.during(() => restoration.push(chunk));
+  }
+  restored.during(() => restoration.finish());
+  console.log(
+    `restore: ${restored.took}, longest pause ${restored.longest}, ${memoryMb()}`,
+  );
+  const least = (of: (pauses: Pauses) => number): number =>
+    Math.min(...all.map(({ pauses }) => of(pauses)));
+  return least(({ cpuMs }) => cpuMs) < snapshotMsMax &&
+    least(({ longestCpuMs }) => longestCpuMs) <= pauseMsMax;
+}
+
+/** Whether the bar of leases is: 10,000 holders that each renew every 5 s, with four sweeps a second. */
+function leases(): boolean {
   const table = new LeaseTable();
   const holders = Array.from({ length: 10_000 }, (_, i) => {
     const id = `service-${i}`;
@@ -275,38 +200,35 @@ function leases(): void {
   for (const lease of holders) {
     table.follow({ kind: "leaseStarted", lease, ttlMs: 15_000 }, 0);
   }
-  const start = performance.now();
+  const pauses = new Pauses();
   for (let second = 0; second < 5; second++) {
-    for (let i = second; i < holders.length; i += 5) {
-      table.renew(holders[i]!, second * 1_000);
-    }
-    for (let sweep = 0; sweep < 4; sweep++) table.due(second * 1_000, 1_000);
+    pauses.during(() => {
+      for (let i = second; i < holders.length; i += 5) {
+        table.renew(holders[i]!, second * 1_000);
+      }
+      for (let sweep = 0; sweep < 4; sweep++) table.due(second * 1_000, 1_000);
+    });
   }
-  const share = (performance.now() - start) / 5_000;
-  print(
-    `10000 leases renewed every 5 s: ${(share * 100).toFixed(2)} % of a core`,
+  const share = pauses.cpuMs / 5_000;
+  console.log(
+    `10000 leases renewed every 5 s: ${(share * 100).toFixed(2)} % of a core ` +
+      `(bar ${100 * leaseShareMax})`,
   );
+  return share < leaseShareMax;
 }
 
 if (import.meta.main) {
-  leases();
-  if (!Deno.args.includes("--snapshot")) mixed(1_000_000);
-  print(`before: ${memoryMb()}`);
+  const { commands } = parseArgs(Deno.args, {
+    default: { commands: 1_000_000 },
+  });
+  const light = leases();
+  mixed(Number(commands));
+  console.log(`before: ${memoryMb()}`);
   const one = new State();
   manyOffsets(one, 1_000_000);
-  print(`1000000 offsets of one source: ${memoryMb()}`);
+  console.log(`1000000 offsets of one source: ${memoryMb()}`);
   const state = bigState();
-  print(`with 100000 services and 10000 pipelines: ${memoryMb()}`);
-  drawn(state, 0);
-  drawn(state, 100);
-  const chunks = drawn(state, 0);
-  const restoration = new State().restoring();
-  const pauses = new Pauses();
-  for (const chunk of chunks) pauses.during(() => restoration.push(chunk));
-  pauses.during(() => restoration.finish());
-  print(
-    `restore: ${
-      Math.round(pauses.tookMs)
-    } ms, longest pause ${pauses.longest}, ${memoryMb()}`,
-  );
+  console.log(`with 100000 services and 10000 pipelines: ${memoryMb()}`);
+  const quick = snapshots(state);
+  if (!light || !quick) Deno.exit(1);
 }

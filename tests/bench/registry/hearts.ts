@@ -1,13 +1,13 @@
-/** 10,000 services that send heartbeats to a server, evenly spread over time. */
-import { Channel } from "../../clients/channel.ts";
-import { RegistryClient } from "../../clients/registry_client.ts";
-import type { MessageInit } from "../../proto/codec.ts";
-import { HealthStatus, ServiceType } from "../../proto/messages/common.ts";
-import type { HeartbeatRequest } from "../../proto/messages/registry.ts";
-import { Feed } from "../fixtures/feed.ts";
-import { cpuMsOf } from "./process_usage.ts";
+/** 10,000 services that send heartbeats to a server, each on a stream of its own, evenly spread over time. */
+import { Channel } from "../../../clients/channel.ts";
+import { RegistryClient } from "../../../clients/registry_client.ts";
+import type { MessageInit } from "../../../proto/codec.ts";
+import { HealthStatus, ServiceType } from "../../../proto/messages/common.ts";
+import type { HeartbeatRequest } from "../../../proto/messages/registry.ts";
+import { Feed } from "../../fixtures/feed.ts";
+import { cpuMsOf } from "../process_usage.ts";
 
-const services = 10_000;
+export const services = 10_000;
 const connections = 25;
 const intervalMs = 5_000;
 const tickMs = 50;
@@ -21,32 +21,26 @@ interface Heart {
   readonly stream: Requests;
 }
 
-/** What they cost. */
+/** What they cost in some time. */
 export interface HeartbeatCost {
   /** Of a core. */
   readonly share: number;
   /** Answered in a second. */
   readonly rate: number;
+  /** Of the processor, for one. */
+  readonly us: number;
 }
 
 export class Hearts implements AsyncDisposable {
   readonly #clients: readonly RegistryClient[];
-  readonly #streams: readonly Requests[];
   readonly #beating: ReturnType<typeof setInterval>;
   readonly #hearts: Heart[] = [];
   #answered = 0;
-  /** Heartbeats that were not acknowledged. */
+  /** Heartbeats that were not acknowledged, and streams that ended. */
   refused = 0;
 
-  private constructor(
-    clients: readonly RegistryClient[],
-    streams: number,
-  ) {
+  private constructor(clients: readonly RegistryClient[]) {
     this.#clients = clients;
-    this.#streams = Array.from(
-      { length: streams },
-      (_, at) => this.#open(clients[at % connections]!),
-    );
     const began = performance.now();
     let sent = 0;
     this.#beating = setInterval(() => {
@@ -61,10 +55,7 @@ export class Hearts implements AsyncDisposable {
   /** Begins; resolves when all are registered and send. A server without a register is given none. */
   static async start(
     url: string,
-    { streams, register = true }: {
-      readonly streams: number;
-      readonly register?: boolean;
-    },
+    { register = true }: { readonly register?: boolean } = {},
   ): Promise<Hearts> {
     const clients = await Promise.all(
       Array.from(
@@ -72,7 +63,7 @@ export class Hearts implements AsyncDisposable {
         async () => new RegistryClient(await Channel.connect(url)),
       ),
     );
-    const hearts = new Hearts(clients, streams);
+    const hearts = new Hearts(clients);
     for (let from = 0; from < services; from += 500) {
       await Promise.all(
         Array.from(
@@ -80,6 +71,8 @@ export class Hearts implements AsyncDisposable {
           (_, at) => hearts.#enter(from + at, register),
         ),
       );
+      // A turn for others in this process: a server closes connections that leave its pings unanswered.
+      await new Promise((resolve) => setTimeout(resolve, 0));
     }
     return hearts;
   }
@@ -90,15 +83,17 @@ export class Hearts implements AsyncDisposable {
     this.#answered = 0;
     await new Promise((resolve) => setTimeout(resolve, ms));
     const tookMs = performance.now() - began;
+    const usedMs = cpuMsOf(pid) - cpuMs;
     return {
-      share: (cpuMsOf(pid) - cpuMs) / tookMs,
+      share: usedMs / tookMs,
       rate: this.#answered / tookMs * 1_000,
+      us: usedMs * 1_000 / this.#answered,
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#beating);
-    for (const stream of this.#streams) stream.end();
+    for (const { stream } of this.#hearts) stream.end();
     for (const client of this.#clients) await client.close();
   }
 
@@ -117,7 +112,7 @@ export class Hearts implements AsyncDisposable {
       : { registrationId: crypto.randomUUID() };
     this.#hearts[at] = {
       beat: { serviceId, registrationId: answer.registrationId, health },
-      stream: this.#streams[at % this.#streams.length]!,
+      stream: this.#open(this.#clients[at % connections]!),
     };
   }
 
@@ -128,7 +123,7 @@ export class Hearts implements AsyncDisposable {
         this.#answered++;
         if (!acknowledged) this.refused++;
       }
-    })().catch(() => {});
+    })().catch(() => {}).finally(() => this.refused++);
     return requests;
   }
 }

@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- speaks to its parent by lines
 /** The floor of heartbeats: grpc-js, which answers each with the same bytes. Prints its address. */
 import { Buffer } from "node:buffer";
-import { grpc } from "../../lib/runtime/grpc.ts";
-import { registryService } from "../../lib/handlers/registry_handler.ts";
+import { grpc } from "../../../lib/runtime/grpc.ts";
+import { registryService } from "../../../lib/handlers/registry_handler.ts";
 
 const { heartbeat } = registryService.methods;
 const answer = Buffer.from(heartbeat.response.encode({
