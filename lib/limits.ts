@@ -21,6 +21,8 @@ export const callTimeoutMs = 30_000;
 export const streamEndTimeoutMs = 5_000;
 /** `connect` gives up after this with Unavailable. */
 export const connectTimeoutMs = 10_000;
+/** A peer that says nothing for so long to a new connection loses it; another attempt makes a new one. */
+export const handshakeTimeoutMs = 20_000;
 /**
  * Longest time a timer of the platform can wait, in whole seconds: gRPC rounds a long deadline up to
  * these. A longer one is refused.

@@ -8,6 +8,7 @@
  * foreign package that is unsafe on this runtime when entered any other way.
  */
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
+import { installHandshakeDeadlines } from "./handshake_deadlines.ts";
 import { installHttp2Deadlines } from "./http2_deadlines.ts";
 import { installHttp2SessionGuard } from "./http2_session_guard.ts";
 import { installHttp2Windows } from "./http2_windows.ts";
@@ -22,6 +23,7 @@ installHttp2SessionGuard();
 installHttp2WriteGathering();
 installHttp2Windows();
 installHttp2Deadlines();
+installHandshakeDeadlines();
 installMessageOrderGuard();
 // What it would print is in the errors that it gives: those are answered or logged once.
 setLogVerbosity(logVerbosity.NONE);
