@@ -22,6 +22,7 @@ export function encodeHello(hello: Hello): Uint8Array {
     term: BigInt(hello.term),
     address: hello.address,
     memberAt: BigInt(hello.memberAt),
+    storeId: hello.storeId,
   });
 }
 
@@ -49,5 +50,6 @@ export function decodeHello(bytes: Uint8Array): Hello {
     term: exact("term"),
     address: hello.address,
     memberAt: exact("memberAt"),
+    storeId: hello.storeId,
   };
 }

@@ -33,7 +33,8 @@ export interface Place {
 
 /** The latest that is known of a peer. */
 interface Latest {
-  incarnation: number;
+  readonly incarnation: number;
+  readonly storeId: string;
   readonly streams: Record<Lane, number>;
 }
 
@@ -123,7 +124,7 @@ export class PeerGate {
   }
 
   #check(hello: Hello): void {
-    const { version, clusterId, nodeId, incarnation } = hello;
+    const { version, clusterId, nodeId, incarnation, storeId } = hello;
     const own = this.#port.standing();
     const refused = (code: Code, reason: string): ConveyorError =>
       new ConveyorError(code, `Cannot admit node ${nodeId}: ${reason}`);
@@ -152,20 +153,34 @@ export class PeerGate {
     if (nodeId === own.nodeId) {
       throw refused(Code.InvalidArgument, "this node has that id");
     }
-    const known = this.#latest.get(nodeId)?.incarnation ?? 0;
-    if (incarnation < known) {
+    const known = this.#latest.get(nodeId);
+    if (known === undefined) return;
+    const same = known.storeId === "" || storeId === "" ||
+      known.storeId === storeId;
+    if (!same) {
       throw refused(
         Code.FailedPrecondition,
-        `it comes in incarnation ${incarnation} after ${known}: its disk was wiped or put back. ` +
+        "it comes with another store than before: its disk was wiped, or two nodes have its id; " +
+          "let the one without its disk join under a new id",
+      );
+    }
+    if (incarnation < known.incarnation) {
+      throw refused(
+        Code.FailedPrecondition,
+        `it comes in incarnation ${incarnation} after ${known.incarnation}: its disk was wiped or put back. ` +
           "Give it a new node id",
       );
     }
   }
 
-  #remember({ nodeId, incarnation }: Hello): Latest {
+  #remember({ nodeId, incarnation, storeId }: Hello): Latest {
     let latest = this.#latest.get(nodeId);
     if (latest === undefined || latest.incarnation < incarnation) {
-      latest = { incarnation, streams: { messages: 0, snapshot: 0 } };
+      latest = {
+        incarnation,
+        storeId,
+        streams: { messages: 0, snapshot: 0 },
+      };
     }
     // Last heard, last forgotten.
     this.#latest.delete(nodeId);

@@ -32,11 +32,12 @@ export class RaftPeer<Event> implements RaftPeerPort {
   }
 
   standing(): NodeStanding {
-    const { identity, incarnation, view } = this.#store;
+    const { identity, incarnation, storeId, view } = this.#store;
     const lastIndex = view.lastIndex();
     return {
       ...identity,
       incarnation,
+      storeId,
       lastIndex,
       lastTerm: view.term(lastIndex),
       term: view.initialState().hardState.term,

@@ -62,6 +62,8 @@ export interface Hello extends NodeIdentity {
   readonly version: number;
   /** How often it has opened its store. */
   readonly incarnation: number;
+  /** Which store that is, of those that there were under its node id; empty from an earlier version. */
+  readonly storeId: string;
   /** Number of the stream in that incarnation, rising with every stream opened. */
   readonly stream: number;
   /**

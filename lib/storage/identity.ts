@@ -8,7 +8,7 @@ import { StorageError } from "./storage_error.ts";
 import type { NodeIdentity } from "./store.ts";
 
 /** Layout of the whole store; raised when an older version could not read it. */
-export const storeFormat = 1;
+export const storeFormat = 2;
 
 /** The identity, checked as an option. */
 export function resolveIdentity(identity: NodeIdentity): NodeIdentity {
@@ -41,6 +41,8 @@ export interface IdentityRecord extends NodeIdentity {
   readonly format: number;
   /** How often the store was opened. */
   readonly incarnation: number;
+  /** Drawn when the store was set up; empty where an earlier version did that. */
+  readonly storeId: string;
 }
 
 export function encodeIdentity(record: IdentityRecord): Uint8Array {
@@ -49,7 +51,8 @@ export function encodeIdentity(record: IdentityRecord): Uint8Array {
       .uint64(record.format)
       .uint64(record.incarnation)
       .uint64(record.nodeId)
-      .string(record.clusterId),
+      .string(record.clusterId)
+      .string(record.storeId),
   );
 }
 
@@ -71,6 +74,7 @@ export function decodeIdentity(
       incarnation: readInteger(body),
       nodeId: readInteger(body),
       clusterId: body.string(),
+      storeId: format < 2 ? "" : body.string(),
     };
   });
 }

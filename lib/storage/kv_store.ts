@@ -35,6 +35,7 @@ export interface KvStoreParts {
   readonly place: string;
   readonly identity: NodeIdentity;
   readonly incarnation: number;
+  readonly storeId: string;
   readonly line: KvLine;
   readonly log: KvLog;
   readonly chunks: KvChunks;
@@ -76,6 +77,10 @@ export class KvStore implements RaftStore {
 
   get incarnation(): number {
     return this.#parts.incarnation;
+  }
+
+  get storeId(): string {
+    return this.#parts.storeId;
   }
 
   get view(): StorageView {

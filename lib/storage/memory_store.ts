@@ -24,6 +24,7 @@ import type {
 export class MemoryDisk {
   identity: NodeIdentity | undefined;
   incarnation = 0;
+  readonly storeId: string = crypto.randomUUID();
   mirror: LogMirror = new LogMirror(undefined);
   /** The live snapshot and its number. */
   live:
@@ -36,6 +37,7 @@ export class MemoryDisk {
 export class MemoryStore implements RaftStore {
   readonly identity: NodeIdentity;
   readonly incarnation: number;
+  readonly storeId: string;
   readonly #disk: MemoryDisk;
   readonly #inbox: SnapshotInbox;
   #saving = false;
@@ -44,6 +46,7 @@ export class MemoryStore implements RaftStore {
   private constructor(disk: MemoryDisk, identity: NodeIdentity) {
     this.identity = identity;
     this.incarnation = ++disk.incarnation;
+    this.storeId = disk.storeId;
     this.#disk = disk;
     this.#inbox = new SnapshotInbox(disk.shelf);
   }

@@ -194,6 +194,7 @@ async function claim(
     ...identity,
     format: storeFormat,
     incarnation: 1,
+    storeId: "",
   });
   await new LetterWriter(kv).write([{ key: identityKey, value: owner }]);
   return true;

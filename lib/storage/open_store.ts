@@ -94,7 +94,12 @@ async function setUp(
   const format = storeFormat;
   batch.set(
     identityKey,
-    encodeIdentity({ ...identity, format, incarnation: 0 }),
+    encodeIdentity({
+      ...identity,
+      format,
+      incarnation: 0,
+      storeId: crypto.randomUUID(),
+    }),
   );
   batch.set(stateKey, encodeState(state));
   await line.commit(batch);
@@ -110,10 +115,14 @@ async function takeOver(
 ): Promise<KvStore> {
   const { state, snapshot } = found;
   const incarnation = found.identity.incarnation + 1;
+  const storeId = found.identity.storeId || crypto.randomUUID();
   const format = storeFormat;
   const line = new KvLine(kv, stateKey, found.stamp);
   const batch = new KvBatch();
-  batch.set(identityKey, encodeIdentity({ ...identity, format, incarnation }));
+  batch.set(
+    identityKey,
+    encodeIdentity({ ...identity, format, incarnation, storeId }),
+  );
   batch.set(stateKey, encodeState(state));
   await line.commit(batch);
   // Only now: a commit of an earlier owner might still have made something of it.
@@ -124,6 +133,7 @@ async function takeOver(
     place,
     identity,
     incarnation,
+    storeId,
     line,
     log: new KvLog(line, mirror, state, found.blocks),
     chunks: new KvChunks(kv, line, scheduler, snapshot),

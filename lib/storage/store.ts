@@ -83,6 +83,8 @@ export interface RaftStore extends AsyncDisposable {
   readonly identity: NodeIdentity;
   /** How often this store was opened: tells a node that restarted from one that did not. */
   readonly incarnation: number;
+  /** Drawn when the store was set up: tells it from another one under the same node id. */
+  readonly storeId: string;
   /** What is durable, for the core to read. A snapshot's `data` there is its encoded manifest. */
   readonly view: StorageView;
   /** Bytes of the entries that the log holds, for the decision when to make a snapshot. */

@@ -126,9 +126,10 @@ export interface RaftBody {
  * Who opens a stream, or answers one. What is refused ends the stream with a
  * status: InvalidArgument for a malformed frame, PermissionDenied for another
  * cluster, Unimplemented for a later version, NotFound for a node that is no
- * member, FailedPrecondition for one that was removed or whose incarnation went
- * back, DataLoss for a durable log that is behind what the node has
- * acknowledged, Aborted for a stream that a later one has replaced.
+ * member, FailedPrecondition for one that was removed, that comes with another
+ * store or whose incarnation went back, DataLoss for a durable log that is
+ * behind what the node has acknowledged, Aborted for a stream that a later one
+ * has replaced.
  */
 export interface Hello {
   /** Version of this protocol that the sender's frames are written in: 1. */
@@ -166,6 +167,12 @@ export interface Hello {
    * when it is none.
    */
   memberAt: bigint;
+  /**
+   * Drawn when the sender's store was set up: another one under the same node
+   * id is another store, and knows nothing of what the first has promised.
+   * Empty from a sender that does not tell.
+   */
+  storeId: string;
 }
 
 /**

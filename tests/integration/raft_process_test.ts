@@ -228,28 +228,33 @@ processTest(
   },
 );
 
-processTest(
-  "a node whose disk was wiped is refused under its old id, and says so",
-  async () => {
-    await using cluster = await KvCluster.start({ consensus });
-    await put(cluster, 5);
-    await same(cluster);
-    const leader = await cluster.leader();
-    const wiped = cluster.ids.find((id) => id !== leader)!;
-    await cluster.kill(wiped);
-    await Deno.remove(cluster.directory(wiped), { recursive: true });
-    const child = cluster.spawn(wiped);
-    try {
-      let words = await child.line();
-      if (words === "ready") words = await child.line();
-      assert(words.startsWith("ended ") && words.includes("new id"), words);
-      assertEquals((await child.ended).code, 78);
-    } finally {
-      await child[Symbol.asyncDispose]();
-    }
-    await put(cluster, 5, "after");
-  },
-);
+for (const role of ["follower", "leader"] as const) {
+  processTest(
+    `a ${role} whose disk was wiped is refused under its old id, and says so`,
+    async () => {
+      await using cluster = await KvCluster.start({ consensus });
+      await put(cluster, 5);
+      await same(cluster);
+      const leader = await cluster.leader();
+      const follower = cluster.ids.find((id) => id !== leader)!;
+      const wiped = role === "leader" ? leader : follower;
+      await cluster.kill(wiped);
+      await Deno.remove(cluster.directory(wiped), { recursive: true });
+      // The next leader has been acknowledged nothing by it.
+      await cluster.leader();
+      const child = cluster.spawn(wiped);
+      try {
+        let words = await child.line();
+        if (words === "ready") words = await child.line();
+        assert(words.startsWith("ended ") && words.includes("new id"), words);
+        assertEquals((await child.ended).code, 78);
+      } finally {
+        await child[Symbol.asyncDispose]();
+      }
+      await put(cluster, 5, "after");
+    },
+  );
+}
 
 processTest(
   "a node far behind is brought up by a snapshot over the wire",

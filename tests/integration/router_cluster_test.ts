@@ -121,6 +121,26 @@ test("a node without a disk of its own does not join under the id of another, no
   await late.line("was removed");
 });
 
+test("a second node under the id of the leader ends, and the leader goes on", async () => {
+  await using cluster = await RouterCluster.start();
+  await using members = await ClusterClient.connect(cluster.urls);
+  const { leader } = await members.listNodes();
+  const peers = cluster.nodes.map(({ id, raft }) => `${id}=${raft}`);
+  const ports = freePorts(2) as [number, number];
+  const second = new RouterNode(
+    Number(leader!.nodeId),
+    `${cluster.folder}/other`,
+    ports,
+    ["--peers", peers.join()],
+  );
+  cluster.nodes.push(second);
+  const process = second.start();
+  assertEquals(await process.ended(), exitCodes.configuration);
+  await process.line("its disk was wiped, or two nodes have its id");
+  const after = await members.listNodes();
+  assertEquals(after.leader, leader);
+});
+
 test("a node that was given other peers than those it dials is told so, and whose its directory is", async () => {
   await using cluster = await RouterCluster.start(1);
   const [first] = cluster.nodes;

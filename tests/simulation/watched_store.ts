@@ -37,6 +37,10 @@ export class WatchedStore implements RaftStore {
     return this.#store.identity;
   }
 
+  get storeId(): string {
+    return this.#store.storeId;
+  }
+
   get incarnation(): number {
     return this.#store.incarnation;
   }

@@ -9,6 +9,7 @@ const standing: NodeStanding = {
   clusterId: "test",
   nodeId: 2,
   incarnation: 3,
+  storeId: "own",
   lastIndex: 40,
   lastTerm: 5,
   term: 6,
@@ -30,7 +31,7 @@ Deno.test("hello() numbers the streams, and tells of the log on those of message
   const gate = gateOf();
   const claim = { lastIndex: 40, lastTerm: 5, term: 6 };
   const { address, memberAt } = standing;
-  const own = { nodeId: 2, incarnation: 3, address, memberAt };
+  const own = { nodeId: 2, incarnation: 3, storeId: "own", address, memberAt };
   assertEquals(gate.hello("messages"), helloOf(1, { ...own, ...claim }));
   assertEquals(gate.hello("snapshot"), helloOf(2, own));
   assertEquals(gate.hello("messages"), helloOf(3, { ...own, ...claim }));
@@ -91,6 +92,28 @@ Deno.test("admit() refuses an incarnation that went back, in any lane and in ans
     Code.FailedPrecondition,
     () => gate.admit(helloOf(2, { incarnation: 7 }), "messages"),
   );
+});
+
+Deno.test("admit() refuses another store under a node's id, in any lane, incarnation and answer", () => {
+  const gate = gateOf();
+  gate.admit(helloOf(1), "messages");
+  for (const incarnation of [1, 2]) {
+    const other = helloOf(9, { incarnation, storeId: "another" });
+    for (const lane of ["messages", "snapshot"] as const) {
+      const said = refusal(
+        Code.FailedPrecondition,
+        () => gate.admit(other, lane),
+      );
+      assert(said.includes("another store than before"), said);
+    }
+    refusal(Code.FailedPrecondition, () => gate.admitAnswer(other, 1));
+  }
+  // What was refused is not what is known from then on.
+  gate.admit(helloOf(2), "messages");
+  // One of an earlier version does not tell.
+  gate.admit(helloOf(3, { storeId: "" }), "messages");
+  gate.admit(helloOf(9, { nodeId: 3, storeId: "" }), "messages");
+  gate.admit(helloOf(10, { nodeId: 3, storeId: "its own" }), "messages");
 });
 
 Deno.test("admitAnswer() refuses another node than the one that was dialled", () => {

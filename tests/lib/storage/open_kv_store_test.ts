@@ -1,5 +1,10 @@
 /** A data directory that does not fit is refused with one sentence; two owners cannot both go on. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+} from "@std/assert";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
 import { inMemoryDirectory } from "../../fixtures/memory_directory.ts";
 import { encodeIdentity } from "../../../lib/storage/identity.ts";
@@ -10,7 +15,8 @@ import {
   type StorageFault,
 } from "../../../lib/storage/storage_error.ts";
 import { KvDouble } from "../../fixtures/kv_double.ts";
-import { stateKey } from "../../../lib/storage/kv_keys.ts";
+import { identityKey, stateKey } from "../../../lib/storage/kv_keys.ts";
+import { openRecord, recordKind, seal } from "../../../lib/storage/record.ts";
 import { confOf, entry, fill, run, save } from "../../fixtures/store_jobs.ts";
 
 const identity = { clusterId: "test", nodeId: 1 };
@@ -133,15 +139,41 @@ Deno.test("openKvStore() refuses a damaged note, and does without one", async ()
   });
 });
 
+Deno.test("openKvStore() knows a store by the id that was drawn for it, one of the earlier format too", async () => {
+  await inMemoryDirectory(async (directory) => {
+    const idOf = async (where: string): Promise<string> => {
+      await using store = await openKvStore({ directory: where, identity });
+      return store.storeId;
+    };
+    const first = await idOf(directory);
+    assertEquals(await idOf(directory), first);
+    assertNotEquals(await idOf(`${directory}/other`), first);
+    const earlier = openRecord(recordKind.identity).uint64(1).uint64(2)
+      .uint64(identity.nodeId).string(identity.clusterId);
+    {
+      using kv = await Deno.openKv(`${directory}/raft.kv`);
+      await kv.set(identityKey, seal(earlier));
+    }
+    const drawn = await idOf(directory);
+    assert(drawn !== "" && drawn !== first);
+    assertEquals(await idOf(directory), drawn);
+  });
+});
+
 Deno.test("openKvStore() refuses a store of a newer format", async () => {
   await inMemoryDirectory(async (directory) => {
     await write(directory, 1);
     const kv = await Deno.openKv(`${directory}/raft.kv`);
-    const newer = encodeIdentity({ ...identity, format: 2, incarnation: 1 });
+    const newer = encodeIdentity({
+      ...identity,
+      format: 3,
+      incarnation: 1,
+      storeId: "",
+    });
     await kv.set(["m", "id"], newer);
     kv.close();
     const said = await refusal(directory, "newerFormat");
-    assert(said.includes("in format 2, and this one knows up to 1"), said);
+    assert(said.includes("in format 3, and this one knows up to 2"), said);
   });
 });
 
