@@ -102,7 +102,8 @@ export interface InstanceRequest<Kind extends ServedKind = ServedKind> {
 /** A registered source service. */
 export interface RegisteredSource {
   readonly name: string;
-  readonly groupId: string;
+  /** Those that it says it is of, and those that it joined. */
+  readonly groupIds: ReadonlySet<string>;
   readonly labels: ReadonlyMap<string, string>;
 }
 

@@ -21,7 +21,7 @@ export function takesSource(
     serviceName !== "" && serviceName !== registered.name &&
     serviceName !== sourceId
   ) return false;
-  if (groupId !== "" && groupId !== registered.groupId) return false;
+  if (groupId !== "" && !registered.groupIds.has(groupId)) return false;
   return [...labels].every(([name, value]) =>
     registered.labels.get(name) === value
   );

@@ -126,6 +126,7 @@ export class PipelineSupervisor {
       case "serviceModified":
       case "serviceHealthChanged":
       case "serviceRemoved":
+      case "groupMembersChanged":
         return this.#tellOfServices();
       case "pullOwnersChanged":
       case "partitionsAssigned":

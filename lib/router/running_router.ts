@@ -143,7 +143,7 @@ export class RunningRouter {
     );
     const outlets = new PulledStages(nodeId, systemClock, systemScheduler);
     const directory = new StateDirectory(
-      () => state.services,
+      state,
       channels,
       outlets,
       systemRandom,

@@ -14,7 +14,8 @@ import type {
 } from "../delivery/ports.ts";
 import type { Random } from "../random.ts";
 import { Balancer, type Instance } from "../registry/balancer.ts";
-import { healthOf, type ServicesView } from "../state/services.ts";
+import { healthOf } from "../state/services.ts";
+import type { State } from "../state/state.ts";
 import type { RegisteredService } from "../state/types.ts";
 import { HealthStatus } from "../../proto/messages/common.ts";
 import { LoadBalanceStrategy } from "../../proto/messages/router.ts";
@@ -35,6 +36,9 @@ const exactlyOnce = "exactly_once";
 /** What stands for a service where consumers pull a stage's records. */
 const pulledId = "consumers";
 
+/** What is looked at of the state. */
+export type DirectoryState = Pick<State, "groups" | "select" | "services">;
+
 /** The sinks of stages whose records are pulled. */
 export interface OutletsPort {
   of(pipelineId: string, stageId: string): SinkPort;
@@ -51,7 +55,7 @@ interface Selected {
 /** Finds services in the replicated state. */
 export class StateDirectory implements ServiceDirectory {
   readonly underWay: UnderWay = new UnderWay();
-  readonly #services: () => ServicesView;
+  readonly #state: DirectoryState;
   readonly #pool: ChannelPool;
   readonly #random: Random;
   /** By pipeline, and by stage in it. */
@@ -59,14 +63,13 @@ export class StateDirectory implements ServiceDirectory {
   readonly #outlets: OutletsPort;
   #version = 0;
 
-  /** `services` gives the state as it is now: a snapshot may replace it. */
   constructor(
-    services: () => ServicesView,
+    state: DirectoryState,
     pool: ChannelPool,
     outlets: OutletsPort,
     random: Random,
   ) {
-    this.#services = services;
+    this.#state = state;
     this.#pool = pool;
     this.#outlets = outlets;
     this.#random = random;
@@ -75,7 +78,7 @@ export class StateDirectory implements ServiceDirectory {
   /** Services have come, gone or changed. */
   changed(): void {
     this.#version++;
-    const urls = this.#services().list({ includeUnhealthy: true })
+    const urls = this.#state.services.list({ includeUnhealthy: true })
       .flatMap(({ endpoint }) => endpoint ? [urlOf(endpoint)] : []);
     this.#pool.keepOnly(new Set(urls));
   }
@@ -109,10 +112,15 @@ export class StateDirectory implements ServiceDirectory {
   }
 
   source(sourceId: string): RegisteredSource | undefined {
-    const service = this.#services().get(sourceId);
+    const { services, groups } = this.#state;
+    const service = services.get(sourceId);
     if (service === undefined) return undefined;
     const { identity: { name, groupId }, metadata } = service;
-    return { name, groupId, labels: new Map(Object.entries(metadata.labels)) };
+    return {
+      name,
+      groupIds: new Set([groupId, ...groups.groupsOf(sourceId)]),
+      labels: new Map(Object.entries(metadata.labels)),
+    };
   }
 
   #find(request: InstanceRequest): Selected {
@@ -137,9 +145,10 @@ export class StateDirectory implements ServiceDirectory {
 
   #refresh({ kind, selector }: InstanceRequest, selected: Selected): void {
     selected.version = this.#version;
-    const services = this.#services()
-      .list({ name: selector.serviceName, includeUnhealthy: true })
-      .filter((service) => service.endpoint && matches(selector, service));
+    const { serviceName: name, groupId } = selector;
+    const services = this.#state
+      .select({ name, groupId, includeUnhealthy: true })
+      .filter((service) => service.endpoint && hasLabels(selector, service));
     selected.balancer.set(services.map(instanceOf));
     selected.instances = new Map(services.map((service) => {
       const { serviceId: id, capabilities } = service.identity;
@@ -170,12 +179,10 @@ export class StateDirectory implements ServiceDirectory {
   }
 }
 
-function matches(
-  { serviceName, groupId, labels }: ServiceSelection,
-  { identity, metadata }: RegisteredService,
+function hasLabels(
+  { labels }: ServiceSelection,
+  { metadata }: RegisteredService,
 ): boolean {
-  if (identity.name !== serviceName) return false;
-  if (groupId !== "" && identity.groupId !== groupId) return false;
   for (const [name, value] of labels) {
     if (name.startsWith("conveyor/")) continue;
     if (metadata.labels[name] !== value) return false;

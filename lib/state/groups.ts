@@ -109,7 +109,8 @@ export class Groups implements Aggregate, GroupsView {
       members: [...others, { serviceId, preferences, assigned }]
         .sort((a, b) => a.serviceId < b.serviceId ? -1 : 1),
     });
-    const events = this.#share(groupId, at, surroundings);
+    const moved = this.#share(groupId, at, surroundings);
+    const events = member ? moved : [membersOf(groupId), ...moved];
     const group = this.#table.get(groupId)!;
     return done(events, { group: shareOf(group, memberOf(group, serviceId)!) });
   }
@@ -134,7 +135,11 @@ export class Groups implements Aggregate, GroupsView {
       generation: at.index,
     }];
     this.#removeMember(before, serviceId);
-    return done([...revoked, ...this.#share(groupId, at, surroundings)]);
+    return done([
+      membersOf(groupId),
+      ...revoked,
+      ...this.#share(groupId, at, surroundings),
+    ]);
   }
 
   /** Takes note of what an event means for groups. */
@@ -288,6 +293,10 @@ function memberOf(
   serviceId: string,
 ): GroupMember | undefined {
   return group?.members.find((each) => each.serviceId === serviceId);
+}
+
+function membersOf(groupId: string): StateEvent {
+  return { kind: "groupMembersChanged", groupId };
 }
 
 function shareOf({ generation }: Readonly<Group>, member: GroupMember): {

@@ -96,6 +96,8 @@ export type StateEvent =
     /** Those of which the offset rose. */
     readonly partitions: readonly number[];
   }
+  /** A service has joined a group, or left it; with or without partitions. */
+  | { readonly kind: "groupMembersChanged"; readonly groupId: string }
   | {
     readonly kind: "partitionsRevoked" | "partitionsAssigned";
     readonly groupId: string;

@@ -5,13 +5,20 @@
  * loopback.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { AckStatus, Code, ConveyorError, StageType } from "@conveyor/grpc";
+import {
+  AckStatus,
+  Code,
+  ConveyorError,
+  RegistryClient,
+  StageType,
+} from "@conveyor/grpc";
 import {
   line,
   numberOf,
   numbers,
   RouterSetup,
 } from "../fixtures/router_setup.ts";
+import { until } from "../fixtures/until.ts";
 
 const encoder = new TextEncoder();
 
@@ -44,6 +51,35 @@ Deno.test("records wait for a sink that is not there yet", async () => {
   const pushed = source.push(numbers(10));
   const stored: number[] = [];
   await setup.sink("store", (record) => void stored.push(numberOf(record)));
+  await pushed;
+  assertEquals(stored.length, 10);
+});
+
+Deno.test("records of a stage that selects a group wait until an instance has joined it", async () => {
+  await using setup = await RouterSetup.start();
+  const stored: number[] = [];
+  await setup.sink("store", (record) => void stored.push(numberOf(record)));
+  const admin = await setup.admin();
+  const config = line("store");
+  await admin.createPipeline({
+    ...config,
+    stages: config.stages.map((stage) =>
+      stage.id === "store"
+        ? {
+          ...stage,
+          serviceSelector: { serviceName: "store", groupId: "writers" },
+        }
+        : stage
+    ),
+  });
+  const source = await setup.source();
+  const pushed = source.push(numbers(10));
+  await until(async () => {
+    const described = await admin.getPipeline("line");
+    return described!.status.stageStatuses["store"]?.recordsBuffered === 10n;
+  });
+  await using registry = await RegistryClient.connect(setup.url);
+  await registry.joinGroup({ serviceId: "store-1", groupId: "writers" });
   await pushed;
   assertEquals(stored.length, 10);
 });

@@ -212,7 +212,7 @@ Deno.test("Flow takes a source by its registered service, as the source stage se
   assertEquals(source.outcomes(), ["Rejected"]);
   const service = (labels: Record<string, string>) => ({
     name: "tills",
-    groupId: "north",
+    groupIds: new Set(["all", "north"]),
     labels: new Map(Object.entries(labels)),
   });
   world.registered.set("till-7", service({ tier: "gold", more: "x" }));

@@ -18,7 +18,7 @@ class Register implements AsyncDisposable {
   readonly #machine = new Machine();
   readonly #pool = new ChannelPool();
   readonly directory = new StateDirectory(
-    () => this.#machine.state.services,
+    this.#machine.state,
     this.#pool,
     new PulledStages(1, systemClock, systemScheduler),
     () => 0,
@@ -27,6 +27,16 @@ class Register implements AsyncDisposable {
   add(serviceId: string, more: MessageInit<Service> = {}): void {
     const service = serviceNamed(serviceId, more);
     this.#machine.run({ registerService: { service } });
+    this.directory.changed();
+  }
+
+  join(serviceId: string, groupId: string): void {
+    this.#machine.run({ joinGroup: { serviceId, groupId } });
+    this.directory.changed();
+  }
+
+  leave(serviceId: string, groupId: string): void {
+    this.#machine.run({ leaveGroup: { serviceId, groupId } });
     this.directory.changed();
   }
 
@@ -102,6 +112,11 @@ Deno.test("StateDirectory.pick() takes the instances in turn that the selector m
   register.add("d", { identity: { name: "other" } });
   assertEquals(register.picks(4), "a b c a");
   assertEquals(register.picks(2, { groupId: "blue" }), "c c");
+  register.join("a", "blue");
+  register.join("d", "blue");
+  assertEquals(register.picks(3, { groupId: "blue" }), "a c a");
+  register.leave("a", "blue");
+  assertEquals(register.picks(2, { groupId: "blue" }), "c c");
   const labels = new Map([["zone", "eu"], ["conveyor/delivery", "push"]]);
   assertEquals(register.picks(2, { labels }), "b b");
   const nowhere = new Map([["zone", "us"]]);
@@ -158,8 +173,14 @@ Deno.test("StateDirectory.source() knows the registered source of that id", asyn
     metadata: { labels: { zone: "eu" } },
   });
   const source = register.directory.source("shop-1");
-  assertEquals([source?.name, source?.groupId], ["shop", "shops"]);
+  assertEquals(source?.name, "shop");
+  assertEquals(source?.groupIds, new Set(["shops"]));
   assertEquals(source?.labels.get("zone"), "eu");
+  register.join("shop-1", "late");
+  assertEquals(
+    register.directory.source("shop-1")?.groupIds,
+    new Set(["shops", "late"]),
+  );
   assert(register.directory.source("nobody") === undefined);
 });
 

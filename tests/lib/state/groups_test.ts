@@ -155,6 +155,19 @@ Deno.test("Groups give the partitions of a member whose lease ran out to others,
   assertEquals(machine.state.groups.groupsOf("a"), []);
 });
 
+Deno.test("Groups tell of members that come and go, also when they have no partition", () => {
+  const machine = withStage(1);
+  const changes = ({ events }: ReturnType<Machine["run"]>): number =>
+    events.filter(({ kind }) => kind === "groupMembersChanged").length;
+  const leave = (serviceId: string) =>
+    machine.run({ leaveGroup: { serviceId, groupId: "g" } });
+  assertEquals(changes(join(machine, "a")), 1);
+  const idle = join(machine, "b");
+  assertEquals([moves(idle), changes(idle)], ["", 1]);
+  assertEquals(changes(join(machine, "b", [1])), 0);
+  assertEquals([changes(leave("b")), changes(leave("a"))], [1, 1]);
+});
+
 Deno.test("Groups keep members of a service that registers again, in a new generation", () => {
   const machine = withStage(4);
   join(machine, "a");

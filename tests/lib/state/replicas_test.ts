@@ -25,6 +25,7 @@ const kinds: { readonly [K in StateEvent["kind"]]: true } = {
   pipelineChanged: true,
   offsetsCommitted: true,
   groupOffsetsCommitted: true,
+  groupMembersChanged: true,
   partitionsRevoked: true,
   partitionsAssigned: true,
   watermarksRaised: true,
