@@ -1,5 +1,5 @@
 /** Tells a router which pipelines to run, and asks how they and the cluster are. */
-import { Code, ConveyorError } from "../lib/errors.ts";
+import { asConveyorError, Code, ConveyorError } from "../lib/errors.ts";
 import { requiredString } from "../lib/options.ts";
 import type { MessageInit } from "../proto/codec.ts";
 import type {
@@ -108,6 +108,28 @@ export class AdminClient implements AsyncDisposable {
     );
     refuseUnless(message);
     return message.version;
+  }
+
+  /**
+   * Makes a pipeline what `config` says, whether there was one of its id or not; resolves with its version.
+   * `config` must have an id. One that is replaced is replaced as by `updatePipeline`.
+   */
+  async putPipeline(
+    config: MessageInit<PipelineConfig>,
+    options?: CallOptions,
+  ): Promise<bigint> {
+    const id = requiredString("config.id", config.id);
+    if (await this.getPipeline(id, options) === undefined) {
+      try {
+        await this.createPipeline(config, options);
+        return 1n;
+      } catch (error) {
+        // Somebody else has just created it.
+        const { code } = asConveyorError(error);
+        if (code !== Code.FailedPrecondition) throw error;
+      }
+    }
+    return await this.updatePipeline(id, config, options);
   }
 
   /** Removes a pipeline; with `force` although it is enabled or has records under way. */

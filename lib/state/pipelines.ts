@@ -81,7 +81,7 @@ export class Pipelines implements Aggregate, PipelinesView {
       return refuse(
         Code.AlreadyExists,
         "pipeline_id",
-        "must be new: update the pipeline that has it, or delete it",
+        "must be new (there is such a pipeline: update it)",
         pipelineId,
       );
     }

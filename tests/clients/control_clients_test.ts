@@ -184,3 +184,23 @@ Deno.test("AdminClient refuses a pipeline with a name that no field has, or a va
     'Cannot encode UpdatePipelineRequest: "config.stages[0].stageType" must be a number of StageType, which is 1 here, found "STAGE_TYPE_SOURCE"',
   );
 });
+
+Deno.test("AdminClient puts a pipeline, whether there is one of its id or not", async () => {
+  await using cluster = await StateCluster.start(1);
+  const admin = new AdminClient(cluster.node(1).calls);
+  const config = pipelineConfig();
+  // Each of them may find that there is none yet; only one of them creates it.
+  const versions = await Promise.all(
+    [1, 2, 3].map(() => admin.putPipeline(config)),
+  );
+  assertEquals(versions.toSorted(), [1n, 2n, 3n]);
+  assertEquals(await admin.putPipeline({ ...config, name: "later" }), 4n);
+  const found = await admin.getPipeline(config.id!);
+  assertEquals([found?.config.name, found?.status.version], ["later", 4n]);
+  await rejection(
+    admin.putPipeline({ ...config, id: "" }),
+    Code.InvalidArgument,
+  );
+  const faulty = { ...config, id: "faulty", stages: [] };
+  await rejection(admin.putPipeline(faulty), Code.InvalidArgument);
+});

@@ -14,7 +14,9 @@ import {
 } from "../../lib/config/server_settings.ts";
 import { resolveRouterOptions } from "../../lib/router/router_options.ts";
 import { freePorts } from "../fixtures/free_ports.ts";
+import { runBesideStubs, stubsMissing } from "../fixtures/python.ts";
 import { line, numbers, RouterSetup } from "../fixtures/router_setup.ts";
+import { signalled } from "../fixtures/signalled.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -39,7 +41,7 @@ async function clone(): Promise<string> {
   return folder;
 }
 
-Deno.test("the walkthrough of the README runs as it stands there", async () => {
+Deno.test("the walkthrough of the README runs as it stands there, and its source goes on when it runs again", async () => {
   const [grpc, http] = freePorts(2);
   const commands = (await blockUnder("Your first pipeline"))
     .replaceAll("127.0.0.1:50051", `127.0.0.1:${grpc}`);
@@ -47,7 +49,7 @@ Deno.test("the walkthrough of the README runs as it stands there", async () => {
   const shell = new Deno.Command("bash", {
     args: [
       "-ec",
-      `trap 'kill $(jobs -p); wait || true' EXIT\n${commands}`,
+      `trap 'kill $(jobs -p); wait || true' EXIT\n${commands}\ndeno run -A push.ts`,
     ],
     cwd: folder,
     env: {
@@ -62,10 +64,9 @@ Deno.test("the walkthrough of the README runs as it stands there", async () => {
   const lines = new TextDecoder().decode(stdout).trim().split("\n");
   assertEquals(code, 0, new TextDecoder().decode(stderr));
   assertEquals(lines.sort(), [
-    "Accepted",
-    "Accepted",
-    "on the wall: GOOD BYE",
-    "on the wall: HELLO",
+    ...Array(4).fill("Accepted"),
+    ...Array(2).fill("on the wall: GOOD BYE"),
+    ...Array(2).fill("on the wall: HELLO"),
   ]);
   await Deno.remove(folder, { recursive: true });
 });
@@ -153,6 +154,60 @@ Deno.test("a router serves under the permissions that the README gives it", asyn
   shell.kill("SIGTERM");
   assertEquals((await shell.status).code, 0);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("the stage and the edges that the README shows are those of a pipeline", async () => {
+  await using setup = await RouterSetup.start();
+  const folder = await clone();
+  await Deno.writeTextFile(
+    `${folder}/pipeline.ts`,
+    `${await blockUnder("What a pipeline can say", "ts")}
+     import { AdminClient } from "@conveyor/grpc";
+     await using admin = await AdminClient.connect(${
+      JSON.stringify(setup.url)
+    });
+     const sinks = edges.map(({ toStage }) => toStage!);
+     await admin.createPipeline({
+       id: "shown",
+       stages: [
+         { id: "in", stageType: StageType.Source, serviceSelector: { serviceName: "in" } },
+         enrich,
+         ...sinks.map((id) => ({ id, stageType: StageType.Sink, serviceSelector: { serviceName: id } })),
+       ],
+       edges: [{ fromStage: "in", toStage: enrich.id! }, ...edges],
+     });`,
+  );
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--check", "pipeline.ts"],
+    cwd: folder,
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  const shown = await (await setup.admin()).getPipeline("shown");
+  assertEquals(shown?.config.edges.length, 5);
+  await Deno.remove(folder, { recursive: true });
+});
+
+const missing = stubsMissing();
+Deno.test({
+  name: "the README's sink in Python gets records" +
+    (missing ? ` (skipped: ${missing})` : ""),
+  ignore: missing !== undefined,
+  fn: async () => {
+    await using setup = await RouterSetup.start();
+    const script = (await blockUnder("In another language", "python"))
+      .replace("127.0.0.1:50051", setup.url.replace("http://", ""));
+    await using sink = await runBesideStubs(script);
+    await (await setup.admin()).createPipeline(line("wall"));
+    await (await setup.source()).push(numbers(2));
+    const [written] = await Array.fromAsync(
+      sink.stdout.pipeThrough(new TextDecoderStream()).values(),
+      (text) => {
+        signalled(sink, "SIGKILL");
+        return text;
+      },
+    );
+    assert(written?.startsWith("on the wall: 1\n"), written);
+  },
 });
 
 Deno.test("the README's backup brings back what was there", async () => {
