@@ -13,6 +13,7 @@ import { installHttp2Deadlines } from "./http2_deadlines.ts";
 import { installHttp2SessionGuard } from "./http2_session_guard.ts";
 import { installHttp2Windows } from "./http2_windows.ts";
 import { installHttp2WriteGathering } from "./http2_write_gathering.ts";
+import { installHttp2WritePieces } from "./http2_write_pieces.ts";
 import { installMessageOrderGuard } from "./message_order_guard.ts";
 
 export * as grpc from "@grpc/grpc-js";
@@ -21,6 +22,7 @@ export * as grpc from "@grpc/grpc-js";
 // and no importer of this file runs before this line.
 installHttp2SessionGuard();
 installHttp2WriteGathering();
+installHttp2WritePieces();
 installHttp2Windows();
 installHttp2Deadlines();
 installHandshakeDeadlines();
