@@ -10,6 +10,7 @@ import { offsetLookupTimeoutMs } from "../limits.ts";
 import { runnablePipeline } from "../flow/runnable_pipeline.ts";
 import { configOf } from "../handlers/admin_handler.ts";
 import type { Pipeline } from "../../proto/messages/state.ts";
+import { sameBytes } from "../same_bytes.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { StateEvent } from "../state/types.ts";
 
@@ -33,8 +34,8 @@ export class PipelineSupervisor {
   readonly #pipelines: PipelinesPort;
   readonly #scheduler: Scheduler;
   readonly #closing = new AbortController();
-  /** Version by id of those that run. */
-  readonly #running: Map<string, number> = new Map();
+  /** Those that run, by id. */
+  readonly #running: Map<string, Readonly<Pipeline>> = new Map();
   #watching: Promise<void> | undefined;
   /** Whether the flow is still to hear of changed services. */
   #servicesChanged = false;
@@ -162,12 +163,13 @@ export class PipelineSupervisor {
   }
 
   #set(pipeline: Readonly<Pipeline>): void {
-    const { pipelineId, enabled, version } = pipeline;
+    const { pipelineId, enabled } = pipeline;
     if (!enabled) return this.#stop(pipelineId);
-    if (this.#running.get(pipelineId) === version) return;
+    const before = this.#running.get(pipelineId);
+    if (before && isSame(before, pipeline)) return;
     const compiled = runnablePipeline(pipelineId, () => configOf(pipeline));
     if (compiled === undefined) return this.#stop(pipelineId);
-    this.#running.set(pipelineId, version);
+    this.#running.set(pipelineId, pipeline);
     this.#pipelines.setPipeline(compiled);
   }
 
@@ -182,6 +184,11 @@ export class PipelineSupervisor {
     this.#stop(pipelineId);
     this.#pipelines.giveUpPipeline(pipelineId);
   }
+}
+
+/** One that was made anew, or brought back, may have the version of another. */
+function isSame(a: Readonly<Pipeline>, b: Readonly<Pipeline>): boolean {
+  return a.version === b.version && sameBytes(a.config, b.config);
 }
 
 function isBehind(error: unknown): boolean {

@@ -9,12 +9,19 @@ import { runnablePipeline } from "../flow/runnable_pipeline.ts";
 import { log } from "../log.ts";
 import { placedPipeline } from "../routing/placed_pipeline.ts";
 import type { Scheduler } from "../scheduler.ts";
+import { sameBytes } from "../same_bytes.ts";
+import { codecOf } from "../../proto/codec.ts";
+import { schema } from "../../proto/schema.ts";
 import type { PipelineConfig } from "../../proto/messages/router.ts";
 import type {
   PipelineAssignment,
   SidecarCommand,
 } from "../../proto/messages/sidecar.ts";
 import type { RoutingTable } from "./routing_table.ts";
+
+const configCodec = codecOf<PipelineConfig>(
+  schema.lookupType("conveyor.router.PipelineConfig"),
+);
 
 /** What runs the pipelines. */
 export type DutiesFlow = Pick<
@@ -34,6 +41,8 @@ export interface DutiesParts {
 /** A pipeline that runs. */
 interface Duty {
   readonly version: bigint;
+  /** Its configuration, serialized: one that was made anew may have the version of another. */
+  readonly config: Uint8Array;
   /** Names of the sources whose records it takes. */
   readonly sources: readonly string[];
   /** Stages that run in other pods, or are pulled from at a router. */
@@ -102,9 +111,10 @@ export class Duties {
     const sources = compiled.sources.map(({ selector }) =>
       selector.serviceName
     );
-    this.#running.set(pipelineId, { version, sources, elsewhere });
+    const config = configCodec.encode(configIn(assignment));
+    this.#running.set(pipelineId, { version, config, sources, elsewhere });
     if (
-      before?.version !== version ||
+      before?.version !== version || !sameBytes(before.config, config) ||
       before.elsewhere.symmetricDifference(elsewhere).size > 0
     ) {
       // What waits here for a service that is now in another pod begins anew, and follows it.

@@ -1,11 +1,13 @@
 import { assertEquals } from "@std/assert";
+import { BackupClient } from "../../../clients/backup_client.ts";
 import { adminService } from "../../../lib/handlers/admin_handler.ts";
 import { offsetLookupTimeoutMs } from "../../../lib/limits.ts";
 import {
   type PipelinesPort,
   PipelineSupervisor,
 } from "../../../lib/router/pipeline_supervisor.ts";
-import { pipelineConfig } from "../../fixtures/pipelines.ts";
+import { until } from "../../fixtures/metadata_cluster.ts";
+import { edge, pipelineConfig, stage } from "../../fixtures/pipelines.ts";
 import { register } from "../../fixtures/services.ts";
 import { StateCluster } from "../../fixtures/state_cluster.ts";
 
@@ -57,4 +59,36 @@ Deno.test("PipelineSupervisor.caughtUp() resolves after a while though no majori
   const caughtUp = supervisor.caughtUp();
   await cluster.time.advance(offsetLookupTimeoutMs);
   await caughtUp;
+});
+
+Deno.test("PipelineSupervisor runs the pipeline that a snapshot brought back, though another has its id and version", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { replicated, calls } = cluster.node(1);
+  const ran: (string | undefined)[] = [];
+  const port: PipelinesPort = {
+    ...recorded().port,
+    setPipeline: ({ stages }) => void ran.push(stages.at(-1)?.id),
+  };
+  const supervisor = new PipelineSupervisor(replicated, port, cluster.time);
+  supervisor.start();
+  const create = (sink: string) =>
+    calls.unary(adminService.methods.createPipeline, {
+      config: pipelineConfig({
+        stages: [stage("in", "source"), stage(sink, "sink")],
+        edges: [edge("in", sink)],
+      }),
+    });
+  const backup = new BackupClient(calls);
+  await create("first");
+  await backup.create("then");
+  await calls.unary(adminService.methods.deletePipeline, {
+    pipelineId: "orders",
+    force: true,
+  });
+  await create("second");
+  await until(() => ran.length === 2);
+  await backup.restore("then");
+  await until(() => ran.length === 3);
+  assertEquals(ran, ["first", "second", "first"]);
+  await supervisor.close();
 });

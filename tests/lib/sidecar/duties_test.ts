@@ -132,6 +132,39 @@ Deno.test("Duties leaves a pipeline as it runs when it is assigned as before", a
   await setup.close();
 });
 
+Deno.test("Duties runs the pipeline that was made in place of one of its id, of the same version", async () => {
+  const setup = new Setup();
+  const { world, duties } = setup;
+  const written: string[] = [];
+  for (const name of ["archive", "store"]) {
+    world.serve(name, (request) => {
+      written.push(name);
+      return writesAll(request);
+    });
+  }
+  duties.assign(assignment());
+  const source = world.source();
+  source.push(orders(1, 1));
+  assert(world.time.runUntil(() => source.told.length === 1));
+  duties.assign(assignment(undefined, {
+    config: pipelineConfig({
+      stages: [
+        stage("orders", "source"),
+        stage("archive", "sink", {
+          serviceSelector: stage("store", "sink").serviceSelector,
+        }),
+      ],
+      edges: [edge("orders", "archive")],
+    }),
+  }));
+  source.push(orders(2, 2));
+  assert(world.time.runUntil(() => source.told.length === 2));
+  assertEquals(written, ["archive", "store"]);
+  duties.replaceAll([]);
+  world.time.pass(1);
+  await setup.close();
+});
+
 Deno.test("Duties runs nothing that it cannot: without a configuration, or with one that is invalid", async () => {
   const setup = new Setup();
   const { duties } = setup;
