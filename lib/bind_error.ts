@@ -11,6 +11,7 @@ const reasons: readonly (readonly [told: RegExp, reason: string])[] = [
     /EACCES|os error 13\)/,
     "this process may not listen there; ports below 1024 need a privilege",
   ],
+  [/ENOENT/, "there is no such folder"],
   [/Name resolution failed|failed to lookup/, "no address has this name"],
 ];
 

@@ -22,6 +22,10 @@ Deno.test("bindError() says in words why nobody listens, and in which option the
       "Name resolution failed for target dns:a:1",
       "no address has this name",
     ],
+    [
+      "No address added out of total 1 resolved errors: [listen ENOENT: no such file or directory /x/y]",
+      "there is no such folder",
+    ],
     ["something else", "something else"],
   ];
   for (const [cause, reason] of told) {
