@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "dc5ee206f253f6296509aad123bd1d9de310203c8c1a7b8fbed032e856ecf7a0";
+  "7b560eb271284735b73a31ab0ce310395cfaf0958837228150285b13bad61012";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

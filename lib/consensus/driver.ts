@@ -68,6 +68,8 @@ export class Driver<Event> implements TransportEvents {
   #inbox: Message[] = [];
   #reports: (() => void)[] = [];
   #role: SoftState = { lead: 0, role: "follower" };
+  /** Whether a leader was known since the start. */
+  #wasLed = false;
   #awake = false;
   #writing = false;
   #stopped: Error | undefined;
@@ -161,10 +163,13 @@ export class Driver<Event> implements TransportEvents {
   }
 
   refused(_nodeId: number, error: ConveyorError): void {
-    // Its disk lost what it promised, or it was removed: no peer will ever take it back.
-    if (
-      error.code === Code.DataLoss || error.code === Code.FailedPrecondition
-    ) this.#fail(error);
+    const isOver =
+      // Its disk lost what it promised, or it was removed: no peer will ever take it back.
+      error.code === Code.DataLoss ||
+      error.code === Code.FailedPrecondition ||
+      // Its id is that of another store; unless it has been led, and it is the peer that is the stray.
+      error.code === Code.AlreadyExists && !this.#wasLed;
+    if (isOver) this.#fail(error);
   }
 
   /** Hands the lead to another member; whether it goes shows in the roles. */
@@ -297,6 +302,7 @@ export class Driver<Event> implements TransportEvents {
 
   #changeRole(role: SoftState): void {
     this.#role = role;
+    this.#wasLed ||= role.lead !== 0;
     this.requests.roleChanged(role);
     if (role.lead !== 0 || role.role === "leader") this.#wake();
     this.#parts.onRole(role);

@@ -31,16 +31,22 @@ export interface Place {
   leave(): void;
 }
 
+/** Ids of the stores that peers came with first, by node id; `set` is durable when it returns. */
+export interface KnownStores {
+  get(nodeId: number): string | undefined;
+  set(nodeId: number, storeId: string): void;
+}
+
 /** The latest that is known of a peer. */
 interface Latest {
   readonly incarnation: number;
-  readonly storeId: string;
   readonly streams: Record<Lane, number>;
 }
 
 /** The gate of one node. */
 export class PeerGate {
   readonly #port: Pick<RaftPeerPort, "standing" | "admit">;
+  readonly #stores: KnownStores;
   readonly #latest = new Map<number, Latest>();
   readonly #places = new Map<string, StreamPlace>();
   /** Told of every stream that a peer opens: it lives, so it may be dialled. */
@@ -48,8 +54,13 @@ export class PeerGate {
   #streams = 0;
   #closed = false;
 
-  constructor(port: Pick<RaftPeerPort, "standing" | "admit">) {
+  /** `stores` outlive the process where their node does. */
+  constructor(
+    port: Pick<RaftPeerPort, "standing" | "admit">,
+    stores: KnownStores = new Map(),
+  ) {
     this.#port = port;
+    this.#stores = stores;
   }
 
   /** What this node says when it opens a stream. */
@@ -153,34 +164,31 @@ export class PeerGate {
     if (nodeId === own.nodeId) {
       throw refused(Code.InvalidArgument, "this node has that id");
     }
-    const known = this.#latest.get(nodeId);
-    if (known === undefined) return;
-    const same = known.storeId === "" || storeId === "" ||
-      known.storeId === storeId;
-    if (!same) {
+    const store = this.#stores.get(nodeId) ?? storeId;
+    if (storeId !== "" && storeId !== store) {
       throw refused(
-        Code.FailedPrecondition,
+        Code.AlreadyExists,
         "it comes with another store than before: its disk was wiped, or two nodes have its id; " +
           "let the one without its disk join under a new id",
       );
     }
-    if (incarnation < known.incarnation) {
+    const known = this.#latest.get(nodeId)?.incarnation ?? 0;
+    if (incarnation < known) {
       throw refused(
         Code.FailedPrecondition,
-        `it comes in incarnation ${incarnation} after ${known.incarnation}: its disk was wiped or put back. ` +
+        `it comes in incarnation ${incarnation} after ${known}: its disk was wiped or put back. ` +
           "Give it a new node id",
       );
     }
   }
 
   #remember({ nodeId, incarnation, storeId }: Hello): Latest {
+    if (storeId !== "" && this.#stores.get(nodeId) === undefined) {
+      this.#stores.set(nodeId, storeId);
+    }
     let latest = this.#latest.get(nodeId);
     if (latest === undefined || latest.incarnation < incarnation) {
-      latest = {
-        incarnation,
-        storeId,
-        streams: { messages: 0, snapshot: 0 },
-      };
+      latest = { incarnation, streams: { messages: 0, snapshot: 0 } };
     }
     // Last heard, last forgotten.
     this.#latest.delete(nodeId);

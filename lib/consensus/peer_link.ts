@@ -32,6 +32,7 @@ export const redialPolicy: Parameters<typeof backoffMs>[0] = {
 const refusals: readonly Code[] = [
   Code.PermissionDenied,
   Code.NotFound,
+  Code.AlreadyExists,
   Code.FailedPrecondition,
   Code.Unimplemented,
   Code.DataLoss,

@@ -50,7 +50,7 @@ export interface TransportEvents {
   snapshotDone(nodeId: number, ok: boolean): void;
   /**
    * The peer refuses this node, with the error of its `admit`: another cluster, no member, a reused
-   * id, a later version, a durable log that went backwards (DataLoss). The transport goes on asking,
+   * id (AlreadyExists where the peer met another store under it), a later version, a durable log that went backwards (DataLoss). The transport goes on asking,
    * because a peer may only not yet know of a new member.
    */
   refused(nodeId: number, error: ConveyorError): void;

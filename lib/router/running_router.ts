@@ -23,6 +23,7 @@ import { State } from "../state/state.ts";
 import type { StateEvent } from "../state/types.ts";
 import type { KvDeadLetters } from "../storage/kv_dead_letters.ts";
 import { openKvDeadLetters } from "../storage/open_kv_dead_letters.ts";
+import { MetStores } from "../storage/met_stores.ts";
 import { openKvStore } from "../storage/open_kv_store.ts";
 import type { RaftStore } from "../storage/store.ts";
 import { FileBackups } from "../backup/file_backups.ts";
@@ -272,7 +273,8 @@ export class RunningRouter {
     readonly gate: PeerGate;
     readonly leader: LeaderClient;
   }> {
-    const { consensus, dial } = this.#options;
+    const { consensus, dataDir, dial } = this.#options;
+    const met = await MetStores.open(dataDir);
     const leader = this.#own(new LeaderClient(dial), (own) => own.close());
     let gate: PeerGate | undefined;
     const node = await MetadataNode.start({
@@ -282,7 +284,7 @@ export class RunningRouter {
       settings: consensus,
       ...members ? { members } : {},
       connect: (events, port) => {
-        gate = new PeerGate(port);
+        gate = new PeerGate(port, met);
         return new GrpcTransport(gate, events, {
           ...dial,
           peerDeadMs: consensus.electionTicks * consensus.tickMs,

@@ -126,10 +126,10 @@ export interface RaftBody {
  * Who opens a stream, or answers one. What is refused ends the stream with a
  * status: InvalidArgument for a malformed frame, PermissionDenied for another
  * cluster, Unimplemented for a later version, NotFound for a node that is no
- * member, FailedPrecondition for one that was removed, that comes with another
- * store or whose incarnation went back, DataLoss for a durable log that is
- * behind what the node has acknowledged, Aborted for a stream that a later one
- * has replaced.
+ * member, FailedPrecondition for one that was removed or whose incarnation went
+ * back, AlreadyExists for one whose id is known with another store, DataLoss
+ * for a durable log that is behind what the node has acknowledged, Aborted for
+ * a stream that a later one has replaced.
  */
 export interface Hello {
   /** Version of this protocol that the sender's frames are written in: 1. */

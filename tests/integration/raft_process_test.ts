@@ -228,6 +228,25 @@ processTest(
   },
 );
 
+processTest(
+  "a disk that was wiped while all nodes were down is refused by those that have met its node",
+  async () => {
+    await using cluster = await KvCluster.start({ consensus });
+    await put(cluster, 5);
+    await same(cluster);
+    const [wiped, ...others] = [...cluster.running];
+    await Promise.all(cluster.running.map((id) => cluster.kill(id)));
+    await Deno.remove(cluster.directory(wiped!), { recursive: true });
+    await Promise.all(others.map((id) => cluster.boot(id)));
+    await using child = cluster.spawn(wiped!);
+    let words = await child.line();
+    if (words === "ready") words = await child.line();
+    assert(words.includes("another store than before"), words);
+    assertEquals((await child.ended).code, 78);
+    await put(cluster, 5, "after");
+  },
+);
+
 for (const role of ["follower", "leader"] as const) {
   processTest(
     `a ${role} whose disk was wiped is refused under its old id, and says so`,

@@ -215,6 +215,18 @@ Deno.test("a node whose disk was wiped stops for the loss when the leader speaks
   assert(reason.message.includes("under a new id"), reason.message);
 });
 
+Deno.test("a node whose id a peer knows with another store stops, unless it was led since its start", async () => {
+  const refusal = new ConveyorError(Code.AlreadyExists, "another store");
+  await using cluster = await MetadataCluster.start(3, makeList, steadyLead);
+  await cluster.leader();
+  cluster.across(1, 2)!.events.refused(3, refusal);
+  assertEquals(await propose(cluster, 2, "a"), "1");
+  await using alone = await MetadataCluster.start(1, makeList);
+  await alone.boot(2, [1, 2, 3]);
+  alone.across(1, 2)!.events.refused(3, refusal);
+  assertEquals(await alone.node(2).failed, refusal);
+});
+
 Deno.test("changeMembership() takes a node in as a learner, then a voter, and out for good", async () => {
   await using cluster = await MetadataCluster.start(3, makeList);
   await propose(cluster, 1, "a");

@@ -101,12 +101,12 @@ Deno.test("admit() refuses another store under a node's id, in any lane, incarna
     const other = helloOf(9, { incarnation, storeId: "another" });
     for (const lane of ["messages", "snapshot"] as const) {
       const said = refusal(
-        Code.FailedPrecondition,
+        Code.AlreadyExists,
         () => gate.admit(other, lane),
       );
       assert(said.includes("another store than before"), said);
     }
-    refusal(Code.FailedPrecondition, () => gate.admitAnswer(other, 1));
+    refusal(Code.AlreadyExists, () => gate.admitAnswer(other, 1));
   }
   // What was refused is not what is known from then on.
   gate.admit(helloOf(2), "messages");
