@@ -85,7 +85,8 @@ test("a node is taken in by --join, gets its vote, outlives a restart of all, an
   await fourth.ready();
   await using members = await ClusterClient.connect(cluster.urls);
   await untilVoter(members, 4n);
-  for (const node of cluster.nodes) assertEquals(await node.stop(), 0);
+  const codes = await Promise.all(cluster.nodes.map((node) => node.stop()));
+  assertEquals(codes, [0, 0, 0, 0]);
   for (const node of cluster.nodes) node.start();
   for (const node of cluster.nodes) await node.ready();
   await using admin = await AdminClient.connect(fourth.url);
