@@ -7,6 +7,7 @@
 import type { MessageInit } from "../../proto/codec.ts";
 import type {
   BackupServiceMethods,
+  CreateSnapshotResponse,
   DataChunk,
   RestoreSnapshotResponse,
   StateMetadata,
@@ -15,7 +16,7 @@ import type {
 import { type Service, serviceOf } from "../../proto/service.ts";
 import { BackupCheck, type CheckedBackup } from "../backup/backup_check.ts";
 import { BackupReader, encodeHead } from "../backup/backup_format.ts";
-import type { BackupStore } from "../backup/backup_store.ts";
+import type { BackupInfo, BackupStore } from "../backup/backup_store.ts";
 import { compressed, decompressed } from "../backup/compression.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
@@ -55,7 +56,12 @@ export class BackupHandler implements BackupHandlers {
     context,
   ) => {
     const { signal } = context;
-    const id = snapshotId || nameFrom(requestIdOf(context));
+    const ownName = nameFrom(requestIdOf(context));
+    // A request that is repeated finds what came of it: nothing else has that name.
+    const made = snapshotId === ""
+      ? (await this.#store.list()).find(({ id }) => id === ownName)
+      : undefined;
+    if (made) return createdOf(made);
     const state = await this.#replicated.upToDate(signal);
     // Taken in one go: the snapshot shows the moment of the head.
     const { appliedIndex: commitIndex } = this.#replicated.metadata;
@@ -64,14 +70,7 @@ export class BackupHandler implements BackupHandlers {
     const createdAtMs = this.#clock.nowMs();
     const head = { commitIndex, term, createdAtMs, services, pipelines };
     const bytes = drawn(encodeHead(head), state.snapshot(), signal);
-    const { sizeBytes } = await this.#store.save(id, bytes);
-    return {
-      snapshotId: id,
-      sizeBytes: BigInt(sizeBytes),
-      commitIndex: BigInt(commitIndex),
-      term: BigInt(term),
-      timestamp: secondsOf(createdAtMs),
-    };
+    return createdOf(await this.#store.save(snapshotId || ownName, bytes));
   };
 
   async *streamSnapshot(
@@ -233,6 +232,16 @@ function brokenUpload(reason: string): ConveyorError {
     Code.DataLoss,
     `Cannot take the snapshot: ${reason}`,
   );
+}
+
+function createdOf(info: BackupInfo): MessageInit<CreateSnapshotResponse> {
+  return {
+    snapshotId: info.id,
+    sizeBytes: BigInt(info.sizeBytes),
+    commitIndex: BigInt(info.commitIndex),
+    term: BigInt(info.term),
+    timestamp: secondsOf(info.createdAtMs),
+  };
 }
 
 function metadataOf(

@@ -10,6 +10,7 @@ import {
 import { checkpointService } from "../../../lib/handlers/checkpoint_handler.ts";
 import { registryService } from "../../../lib/handlers/registry_handler.ts";
 import { restoreIdleMs } from "../../../lib/limits.ts";
+import { requestIdKey } from "../../../lib/metadata_keys.ts";
 import { State } from "../../../lib/state/state.ts";
 import type { MessageInit } from "../../../proto/codec.ts";
 import {
@@ -255,4 +256,17 @@ Deno.test("a restoration whose node died is given up, one whose parts come is no
   const late = replicated.change("end", { finishRestore: { restoreId } });
   const error = await rejection(late, Code.FailedPrecondition);
   assert(error.message.includes("it was given up"), error.message);
+});
+
+Deno.test("createSnapshot() repeated under one request id makes one snapshot", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls } = cluster.node(1);
+  const create = async () =>
+    (await calls.unary(methods.createSnapshot, {}, {
+      metadata: { [requestIdKey]: new Uint8Array(16).fill(5) },
+    })).message;
+  const first = await create();
+  await register(cluster.node(1), "later");
+  assertEquals(await create(), first);
+  assertEquals((await new BackupClient(calls).list()).length, 1);
 });
