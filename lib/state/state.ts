@@ -175,7 +175,11 @@ export class State {
     }
     this.#commands = index;
     const { events, replacedBy } = outcome;
-    if (replacedBy) this.#replace(replacedBy);
+    if (replacedBy) {
+      const { tables, commands } = replacedBy;
+      // Numbers that were given out here are not given out again: generations rise for ever.
+      this.#replace({ tables, commands: Math.max(commands, index) });
+    }
     return {
       answer: encodeAnswer(outcome.answer),
       events,

@@ -24,7 +24,7 @@ import type {
 export interface AppliedAt {
   /**
    * Its number among those that made the state, from 1: rises by 1 with each, and goes on rising when
-   * the state is brought back in a cluster whose log is shorter.
+   * a state is brought back, whether it has seen more commands or fewer.
    */
   readonly index: number;
   /** The leader's clock when it took the command, ms since 1970; never falls along the log. */

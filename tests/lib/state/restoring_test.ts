@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { State } from "../../../lib/state/state.ts";
 import { restoreIdleMs } from "../../../lib/limits.ts";
@@ -51,6 +51,28 @@ Deno.test("generations go on rising in a state that was brought back where the l
   machine.run({ finishRestore: { restoreId, parts: parts.length } });
   machine.run({ joinGroup: { serviceId: "s2", groupId: "g" } });
   assertEquals(machine.state.groups.get("g")?.generation, before + 1);
+});
+
+Deno.test("generations go on rising when an earlier state is brought back where it was made", () => {
+  const machine = new Machine();
+  machine.run({ registerService: { service: serviceNamed("a") } });
+  machine.run({ joinGroup: { serviceId: "a", groupId: "g" } });
+  const data = bytesOf(machine.state.snapshot());
+  for (const serviceId of ["b", "c", "d"]) {
+    machine.run({ registerService: { service: serviceNamed(serviceId) } });
+    machine.run({ joinGroup: { serviceId, groupId: "g" } });
+  }
+  const last = machine.state.groups.get("g")!.generation;
+  machine.run({ beginRestore: { restoreId } });
+  machine.run({ restorePart: { restoreId, part: 0, data } });
+  machine.run({ finishRestore: { restoreId, parts: 1 } });
+  assertEquals(machine.state.services.list().length, 1);
+  machine.run({ leaveGroup: { serviceId: "a", groupId: "g" } });
+  const { answer } = machine.run({
+    joinGroup: { serviceId: "a", groupId: "g" },
+  });
+  const { generation } = answer.group!;
+  assert(generation > last, `generation ${generation} comes after ${last}`);
 });
 
 Deno.test("Restoring goes on in a state that was itself restored on the way", () => {
