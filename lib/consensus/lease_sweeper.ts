@@ -25,7 +25,7 @@ export class LeaseSweeper {
   readonly #scheduler: Scheduler;
   readonly #underWay: Set<string> = new Set();
   /** Heard of after the state had them as run out, by their id. */
-  #late: Map<string, LeaseRef> = new Map();
+  readonly #late: Map<string, LeaseRef> = new Map();
   #sweptMs: number;
   #cancel: () => void;
   #closed = false;
@@ -83,9 +83,10 @@ export class LeaseSweeper {
 
   #reviveLate(): void {
     if (this.#underWay.has("revive leases")) return;
-    const late = [...this.#late.values()].slice(0, leaseSweepMax);
-    this.#late = new Map();
-    this.#change("revive leases", late, (leases) => ({
+    const late = [...this.#late].slice(0, leaseSweepMax);
+    for (const [key] of late) this.#late.delete(key);
+    const heard = late.map(([, lease]) => lease);
+    this.#change("revive leases", heard, (leases) => ({
       reviveLeases: { leases },
     }));
   }

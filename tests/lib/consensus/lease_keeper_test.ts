@@ -208,6 +208,28 @@ Deno.test("leases that run out together end in a few commands", async () => {
   assert(node.replicated.metadata.status().commit - commit <= 4);
 });
 
+Deno.test("holders that are heard of again together need no second heartbeat", async () => {
+  await using cluster = await StateCluster.start(1);
+  await keeper(cluster);
+  const node = cluster.node(1);
+  const ids = Array.from({ length: 2_500 }, (_, at) => `s${at}`);
+  const leases = await Promise.all(
+    ids.map(async (id) => leaseOf(id, await register(node, id))),
+  );
+  const healthy = (): number =>
+    ids.filter((id) => health(cluster, 1, id) === HealthStatus.Healthy).length;
+  await cluster.time.advance(3_000);
+  for (let left = 1_500; left > -1_000; left -= 1_000) {
+    await cluster.time.advance(leaseSweepMs);
+    await until(() => healthy() <= Math.max(left, 0));
+  }
+  for (const lease of leases) await node.leases.renew(lease);
+  for (let sweep = 1; sweep <= 3; sweep++) {
+    await until(() => healthy() >= Math.min(ids.length, 1_000 * sweep));
+    await cluster.time.advance(leaseSweepMs);
+  }
+});
+
 Deno.test("close() refuses what waits and lets no timer stand", async () => {
   await using cluster = await StateCluster.start(3);
   await keeper(cluster);
