@@ -119,7 +119,14 @@ async function answerOf(
   });
   try {
     const found = await lookup(record, keyFields, signal);
-    if (!found) return answered(LookupStatus.NotFound, {});
+    if (found === null || found === undefined) {
+      return answered(LookupStatus.NotFound, {});
+    }
+    if (typeof found !== "object") {
+      throw new TypeError(
+        `a lookup gives an object or null, but gave ${quote(found)}`,
+      );
+    }
     const lookupData = Object.fromEntries(
       Object.entries(found).map(([name, value]) => [name, bytesOf(value)]),
     );

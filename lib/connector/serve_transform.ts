@@ -50,13 +50,14 @@ export interface TransformContext {
   readonly signal: AbortSignal;
 }
 
-/** A record, several, or none: it is replaced, split or filtered. A record without `id` keeps that of its origin. */
+/**
+ * A record, several, or `null`: it is replaced, split or filtered. A record without `id` keeps that of its
+ * origin. Nothing at all, as of a function without `return`, is an error: the record would be lost.
+ */
 export type TransformOutput =
   | MessageInit<Record>
   | readonly MessageInit<Record>[]
-  | null
-  | undefined
-  | void;
+  | null;
 
 /** What `serveTransform` serves. */
 export type TransformFunction = (
@@ -223,8 +224,7 @@ function handlersOf(
 function resultOf(record: Record, output: unknown): Result {
   try {
     if (output instanceof Error) return errorOf(record, output);
-    const made = output ?? [];
-    const outputs: readonly unknown[] = Array.isArray(made) ? made : [made];
+    const outputs = outputsOf(output);
     return {
       originalId: record.id,
       status: statusOf(outputs.length),
@@ -233,6 +233,11 @@ function resultOf(record: Record, output: unknown): Result {
   } catch (error) {
     return errorOf(record, error);
   }
+}
+
+function outputsOf(output: unknown): readonly unknown[] {
+  if (output === null) return [];
+  return Array.isArray(output) ? output : [output];
 }
 
 function errorOf(record: Record, error: unknown): Result {

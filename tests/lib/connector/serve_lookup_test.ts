@@ -51,6 +51,20 @@ Deno.test("serveLookup() answers found, not found and error", async () => {
   });
 });
 
+Deno.test("serveLookup() fails a record for which it is given what has no names", async () => {
+  const wordy = (() => "Seattle") as unknown as LookupFunction;
+  await using server = await serveLookup(wordy, { address: "127.0.0.1:0" });
+  await using client = await LookupClient.connect(
+    `http://${server.address}`,
+    "l",
+  );
+  const { status, errorMessage } = await client.lookup(from("SEA"), []);
+  assertEquals([status, errorMessage], [
+    LookupStatus.Error,
+    'a lookup gives an object or null, but gave "Seattle"',
+  ]);
+});
+
 Deno.test("serveLookup() answers a batch in order, with its figures", async () => {
   await withLookup(async (client) => {
     const records = ["SEA", "XXX", "BAD", "SEA"].map((airport, i) =>

@@ -161,6 +161,7 @@ Deno.test("close() cancels what is not finished after drainTimeoutMs", async () 
     signal.addEventListener("abort", () => aborted.resolve());
     begun.resolve();
     await aborted.promise;
+    return null;
   }, { address, drainTimeoutMs: 50 });
   await using client = await TransformClient.connect(
     `http://${server.address}`,

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { TransformClient } from "../../../clients/transform_client.ts";
 import {
   serveTransform,
@@ -80,6 +80,22 @@ Deno.test("serveTransform() gives each record the status of its output", async (
     assertEquals(ids[3], [["test", 4n], ["test", 4n]]);
     assertEquals(ids[5], [["renamed", 9n]]);
   });
+});
+
+Deno.test("serveTransform() takes a function that forgets to give something for one that fails", async () => {
+  for (const given of [undefined, [undefined], "text", 0]) {
+    const forgetful = (() => given) as unknown as TransformFunction;
+    await withTransform(forgetful, async (client) => {
+      const records = [recordOf(1n)];
+      const { results: [result] } = await client.processBatch({ records });
+      assertEquals(result?.status, TransformStatus.Error);
+      assert(
+        result?.errorMessage.startsWith(
+          "a transform gives a record, records or null, but gave ",
+        ),
+      );
+    });
+  }
 });
 
 Deno.test("serveTransform() hands the stage's config to the function", async () => {

@@ -41,6 +41,7 @@ Deno.test("serveTransform() works on records of one stream at once, and answers 
   await using server = await serveTransform(async (record) => {
     await reverse.pass();
     ended.push(record.id?.sequenceNumber);
+    return record;
   }, { address, concurrency: 5 });
   await using client = await TransformClient.connect(
     `http://${server.address}`,
@@ -140,6 +141,7 @@ Deno.test("leaving a stream aborts the work on all its records", async () => {
     signal.addEventListener("abort", () => aborted.arrive());
     barrier.arrive();
     await aborted.met;
+    return null;
   }, { address, concurrency: 3 });
   await using client = await TransformClient.connect(
     `http://${server.address}`,
