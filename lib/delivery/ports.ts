@@ -90,6 +90,7 @@ export interface InstanceRequest<Kind extends ServedKind = ServedKind> {
   readonly kind: Kind;
   readonly pipelineId: string;
   readonly stageId: string;
+  /** The same object each time for one stage: whose turn it is may be remembered by it. */
   readonly selector: ServiceSelection;
   /** Of a sink stage: whether its records wait for consumers that pull them. */
   readonly pulled: boolean;

@@ -19,12 +19,10 @@ export function pipelinesPort(
 ): PipelinesPort {
   return {
     setPipeline: (pipeline) => {
-      directory.forget(pipeline.id);
       outlets.set(pipeline);
       flow.setPipeline(pipeline);
     },
     removePipeline: (pipelineId) => {
-      directory.forget(pipelineId);
       outlets.remove(pipelineId);
       return flow.removePipeline(pipelineId);
     },

@@ -58,8 +58,8 @@ export class StateDirectory implements ServiceDirectory {
   readonly #state: DirectoryState;
   readonly #pool: ChannelPool;
   readonly #random: Random;
-  /** By pipeline, and by stage in it. */
-  readonly #selected: Map<string, Map<string, Selected>> = new Map();
+  /** Two versions of a stage, which may be at work one after the other, select apart. */
+  readonly #selected: WeakMap<ServiceSelection, Selected> = new WeakMap();
   readonly #outlets: OutletsPort;
   #version = 0;
 
@@ -81,11 +81,6 @@ export class StateDirectory implements ServiceDirectory {
     const urls = this.#state.services.list({ includeUnhealthy: true })
       .flatMap(({ endpoint }) => endpoint ? [urlOf(endpoint)] : []);
     this.#pool.keepOnly(new Set(urls));
-  }
-
-  /** The stages of a pipeline are no more, or select otherwise. */
-  forget(pipelineId: string): void {
-    this.#selected.delete(pipelineId);
   }
 
   pick<Kind extends ServedKind>(
@@ -124,20 +119,15 @@ export class StateDirectory implements ServiceDirectory {
   }
 
   #find(request: InstanceRequest): Selected {
-    const { pipelineId, stageId, selector } = request;
-    let stages = this.#selected.get(pipelineId);
-    if (stages === undefined) {
-      stages = new Map();
-      this.#selected.set(pipelineId, stages);
-    }
-    let selected = stages.get(stageId);
+    const { selector } = request;
+    let selected = this.#selected.get(selector);
     if (selected === undefined) {
       selected = {
         balancer: new Balancer(strategies[selector.loadBalance]),
         version: -1,
         instances: new Map(),
       };
-      stages.set(stageId, selected);
+      this.#selected.set(selector, selected);
     }
     if (selected.version !== this.#version) this.#refresh(request, selected);
     return selected;

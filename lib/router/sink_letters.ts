@@ -16,6 +16,7 @@ import type {
   Letter,
   ServiceDirectory,
   ServiceInstance,
+  ServiceSelection,
 } from "../delivery/ports.ts";
 import { blame } from "../delivery/retry.ts";
 import { asConveyorError, Code, ConveyorError, quote } from "../errors.ts";
@@ -35,6 +36,8 @@ export class SinkLetters implements LetterSinkPort {
   readonly #services: ServiceDirectory;
   /** Letters that a sink took of a batch that it did not take whole. */
   readonly #taken: WeakSet<Letter> = new WeakSet();
+  /** By the name of the sink. */
+  readonly #selections: Map<string, ServiceSelection> = new Map();
 
   constructor(services: ServiceDirectory) {
     this.#services = services;
@@ -100,18 +103,27 @@ export class SinkLetters implements LetterSinkPort {
       kind: "sink",
       pipelineId: "",
       stageId: serviceName,
-      selector: {
-        serviceName,
-        groupId: "",
-        labels: new Map(),
-        loadBalance: "round_robin",
-      },
+      selector: this.#selectionOf(serviceName),
       pulled: false,
       keyHash: 0,
       leaveOut: () => false,
     });
     if (sink) return sink;
     throw refusal(serviceName, "no healthy instance of it is registered");
+  }
+
+  #selectionOf(serviceName: string): ServiceSelection {
+    let selection = this.#selections.get(serviceName);
+    if (selection === undefined) {
+      selection = {
+        serviceName,
+        groupId: "",
+        labels: new Map(),
+        loadBalance: "round_robin",
+      };
+      this.#selections.set(serviceName, selection);
+    }
+    return selection;
   }
 }
 

@@ -124,3 +124,39 @@ Deno.test("a source that is stuck before a dead sink goes on when the sink is up
   assertInOrder(instead, 30_000);
   assert(stored.length <= 50_000, "twice at most what was under way");
 });
+
+Deno.test("records go to the service that a stage selects now, however long those before them took", async () => {
+  await using setup = await RouterSetup.start();
+  const before: number[] = [];
+  const after: number[] = [];
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  let asked = 0;
+  await setup.sink("before", {
+    writeBatch: async (records) => {
+      asked++;
+      await opened;
+      before.push(...records.map(numberOf));
+    },
+  });
+  await setup.sink("after", (record) => void after.push(numberOf(record)));
+  const selecting = (serviceName: string) => {
+    const { stages, ...rest } = line("store");
+    const [source, sink] = stages;
+    return {
+      ...rest,
+      stages: [source!, { ...sink!, serviceSelector: { serviceName } }],
+    };
+  };
+  const admin = await setup.admin();
+  await admin.createPipeline(selecting("before"));
+  const source = await setup.source();
+  // More than one batch: the version that is replaced asks for its service again.
+  const first = source.push(numbers(2_000));
+  await until(() => asked > 0);
+  await admin.updatePipeline("line", selecting("after"));
+  const second = source.push(numbers(500, 2_001));
+  open();
+  assertEquals(statuses(await first), { Accepted: 2_000 });
+  assertEquals(statuses(await second), { Accepted: 500 });
+  assertEquals([before.length, after.length], [2_000, 500]);
+});

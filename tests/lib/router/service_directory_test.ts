@@ -69,9 +69,10 @@ class Register implements AsyncDisposable {
     selector: Partial<ServiceSelection> = {},
     more: Partial<InstanceRequest> = {},
   ): string {
+    const asked = request(selector, more);
     return Array.from(
       { length: count },
-      () => this.directory.pick(request(selector, more))?.id ?? "-",
+      () => this.directory.pick(asked)?.id ?? "-",
     ).join(" ");
   }
 
@@ -87,8 +88,7 @@ function request(
   return {
     kind: "transform",
     pipelineId: "orders",
-    // Each selection is another stage's.
-    stageId: JSON.stringify([selector, [...selector.labels ?? []]]),
+    stageId: "enrich",
     selector: {
       serviceName: "enrich",
       groupId: "",
@@ -124,6 +124,17 @@ Deno.test("StateDirectory.pick() takes the instances in turn that the selector m
   assertEquals(register.picks(1, { serviceName: "none" }), "-");
 });
 
+Deno.test("StateDirectory.pick() keeps apart what two versions of a stage select", async () => {
+  await using register = new Register();
+  register.add("a");
+  register.add("b", { identity: { name: "other" } });
+  const [old, next] = [request({}), request({ serviceName: "other" })];
+  const picked = [old, next, old, next].map((asked) =>
+    register.directory.pick(asked)?.id
+  );
+  assertEquals(picked, ["a", "b", "a", "b"]);
+});
+
 Deno.test("StateDirectory.pick() leaves out who is unhealthy, drains, is gone, or failed a moment ago", async () => {
   await using register = new Register();
   for (const id of ["a", "b", "c"]) register.add(id);
@@ -157,10 +168,9 @@ Deno.test("StateDirectory.pick() tells of a sink that drops what it has already"
   register.add("once", {
     identity: { ...identity, capabilities: ["exactly_once"] },
   });
+  const asked = request({}, { kind: "sink" });
   const flags = Array.from({ length: 2 }, () => {
-    const { id, exactlyOnce } = register.directory.pick(
-      request({}, { kind: "sink" }),
-    )!;
+    const { id, exactlyOnce } = register.directory.pick(asked)!;
     return `${id} ${exactlyOnce}`;
   });
   assertEquals(flags.sort(), ["once true", "plain false"]);
