@@ -72,10 +72,13 @@ export class ChannelPool implements AsyncDisposable {
     yield* channel.stream(method, once(request), { signal });
   }
 
-  /** A number that changes with each new connection to `url`, and is never the same again. */
+  /**
+   * A number that changes with each new connection to `url`, and is never the same again; without a
+   * connection that of the one which a call would make now.
+   */
   incarnation(url: string): number {
     const dialled = this.#dialled.get(url);
-    if (dialled === undefined) return 0;
+    if (dialled === undefined) return this.#incarnations + 1;
     const losses = dialled.open?.losses ?? 0;
     if (losses !== dialled.losses) {
       dialled.losses = losses;
