@@ -106,6 +106,13 @@ export class PendingFlush {
     else this.#wait();
   }
 
+  /** Records were written that need no flush. */
+  spared(): void {
+    if (this.#count > 0 || this.#cancelPause) return;
+    this.#failures = 0;
+    this.#trouble = undefined;
+  }
+
   /** Gives the pending records up. */
   giveUp(each: (slot: number) => void): void {
     this.close();

@@ -176,6 +176,7 @@ export class SinkExchange implements Exchange<"sink"> {
     if (instance !== undefined) {
       pending!.add(instance, this.#incarnation, work, positions);
     } else {
+      pending!.spared();
       for (let n = 0; n < positions.length; n++) {
         const position = positions[n]!;
         if (work.standings[position] === Standing.Done) {

@@ -6,6 +6,7 @@ import {
   orders,
   type SeenRecord,
   type Service,
+  writesAll,
 } from "../../fixtures/flow_world.ts";
 import { batches, retries, straight } from "../../fixtures/flow_pipelines.ts";
 
@@ -154,5 +155,38 @@ Deno.test("Flow writes again what was sent to an instance that was lost before i
   instance.incarnation++;
   assert(world.time.runUntil(() => source.told.length === 3, 5_000));
   assertEquals(world.sequencesOf("archive"), [[1, 2, 3], [1, 2, 3]]);
+  world.flow.close();
+});
+
+Deno.test("Flow forgets why a flush failed once the sink writes without one", () => {
+  const world = new FlowWorld();
+  let pending = true;
+  world.serve(
+    "archive",
+    (records) => pending ? takes(records) : writesAll(records),
+    { flushes: [false] },
+  );
+  world.flow.setPipeline(straight());
+  const source = world.source();
+  source.push(orders(1, 3));
+  const trouble = () =>
+    world.flow.report("orders")!.stages.get("archive")!.trouble;
+  assert(world.time.runUntil(() => trouble() !== undefined, 1_000));
+  pending = false;
+  assert(world.time.runUntil(() => source.told.length === 3, 5_000));
+  assertEquals(trouble(), undefined);
+  world.flow.close();
+});
+
+Deno.test("Flow flushes what became pending while it flushed, though nothing more comes", () => {
+  const world = new FlowWorld();
+  world.serve("archive", (records) => ({ ...takes(records), afterMs: 0 }));
+  world.flow.setPipeline(straight(batches(2, 0)));
+  const source = world.source();
+  source.push(orders(1, 2));
+  assert(world.time.runUntil(() => world.flushCalls === 1));
+  source.push(orders(3, 4));
+  assert(world.time.runUntil(() => source.told.length === 4, 5_000));
+  assertEquals(world.flushCalls, 2);
   world.flow.close();
 });

@@ -51,7 +51,13 @@ class Pods {
   constructor(moved: string) {
     this.here.relays.set(moved, {
       id: "there",
-      port: { sender: "here", call: (request) => this.#handOver(request) },
+      port: {
+        sender: "here",
+        call: (request, { timeoutMs }) => {
+          assertEquals(timeoutMs, undefined, "it may take its time");
+          return this.#handOver(request);
+        },
+      },
     });
     this.here.flow.setPipeline(
       placedPipeline(pipeline, (id) => id === moved),

@@ -266,3 +266,36 @@ Deno.test("Flow blames records that fail beside others that are written, however
   );
   world.flow.close();
 });
+
+Deno.test("Flow tries failed records again in their order, whatever the order of the answer", () => {
+  const world = new FlowWorld();
+  let first = true;
+  world.serve("archive", (records) => {
+    const { results = [] } = first
+      ? refuses([2, 4, 6], { retryable: true })(records)
+      : writesAll(records);
+    first = false;
+    return { results: results.toReversed() };
+  });
+  world.flow.setPipeline(straight(retries(4, 10)));
+  const source = world.source();
+  source.push(orders(1, 6));
+  assert(world.time.runUntil(() => source.told.length === 6, 1_000));
+  assertEquals(world.sequencesOf("archive"), [[1, 2, 3, 4, 5, 6], [2, 4, 6]]);
+  world.flow.close();
+});
+
+Deno.test("Flow gives up poisonous records soon, however many there are, as long as others go well", () => {
+  const world = new FlowWorld();
+  const bad = Array.from({ length: 12 }, (_, i) => i * 50 + 25);
+  world.serve("archive", refusesBatchesWith(bad, Code.Unknown));
+  world.flow.setPipeline(straight({ ...retries(3, 10), ...batches(50) }));
+  const source = world.source();
+  source.push(orders(1, 600));
+  assert(world.time.runUntil(() => source.told.length === 600, 10_000));
+  assertEquals(
+    world.letters.map(({ attempts }) => attempts),
+    Array(12).fill(3),
+  );
+  world.flow.close();
+});

@@ -206,6 +206,21 @@ Deno.test("Flow gives each output of a transform its own way, which may join aga
   world.flow.close();
 });
 
+Deno.test("Flow takes batches no larger than the queue behind them", () => {
+  const world = new FlowWorld();
+  world.serve("enrich", passesOn);
+  world.serve("archive", writesAll);
+  world.flow.setPipeline(
+    through("transform", {}, { ...batches(20), queueRecords: 30 }),
+  );
+  const source = world.source();
+  source.push(orders(1, 500));
+  assert(world.time.runUntil(() => source.told.length === 500, 5_000));
+  const sizes = world.callsOf("enrich").map(({ records }) => records.length);
+  assertEquals(Math.max(...sizes), 30);
+  world.flow.close();
+});
+
 Deno.test("Flow keeps a queue within its bound: the stage before takes no more than there is room for", () => {
   const world = new FlowWorld();
   world.serve("enrich", passesOn);

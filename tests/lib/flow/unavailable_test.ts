@@ -81,6 +81,34 @@ Deno.test("Flow drops and counts what a service that stays away should have had,
   world.flow.close();
 });
 
+Deno.test("Flow lets what was done go on when the record before it is dropped", () => {
+  const world = new FlowWorld();
+  world.serve("archive", writesAll);
+  world.serve("enrich", (records) => {
+    const { results = [] } = passesOn(records);
+    return {
+      results: results.map((result, i) =>
+        records[i]!.id.sequenceNumber === 2n
+          ? { ...result, status: 3, outputRecords: [] }
+          : result
+      ),
+    };
+  });
+  world.flow.setPipeline(
+    through("transform", { onUnavailable: failStage.drop, ...retries(50, 50) }),
+  );
+  const source = world.source();
+  source.push(orders(1, 3));
+  world.time.pass(100);
+  assertEquals(world.sequencesOf("archive"), [[1]]);
+  world.stop("enrich");
+  world.flow.servicesChanged();
+  assert(world.time.runUntil(() => source.told.length === 3, 2_000));
+  assertEquals(world.flow.counters.dropped, 1);
+  assertEquals(world.sequencesOf("archive"), [[1], [3]]);
+  world.flow.close();
+});
+
 Deno.test("Flow takes one failure of a healthy service for a hiccup, whatever became of the others", () => {
   const world = new FlowWorld();
   world.serve("archive", failsWith(Code.Unavailable));
