@@ -9,8 +9,8 @@ export const messageBytesMax = 64 * 1024 * 1024;
 export const routerMessageBytesMin = 2 * 1024 * 1024;
 /** Bytes of a stream handed to the socket and not yet taken by it; the writer waits above this. */
 export const streamUnsentBytesMax = 256 * 1024;
-/** Bytes of a message written to a stream at once: two frames. The next ones wait until these have gone. */
-export const streamPieceBytes = 32 * 1024;
+/** Bytes of a message written to a stream at once, a frame of HTTP/2; the next ones wait until these have gone. */
+export const streamPieceBytes = 16 * 1024;
 /** Bytes of a stream read before they are asked for, and messages; one message is always read. */
 export const streamUnreadBytesMax = 256 * 1024;
 export const streamUnreadMessagesMax = 16;
