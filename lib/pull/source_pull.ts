@@ -113,7 +113,7 @@ export class SourcePull {
       await this.#current.run();
       this.#trouble = undefined;
     } catch (thrown) {
-      if (this.#current?.hasBrought) this.#trouble = undefined;
+      if (this.#current?.settled) this.#trouble = undefined;
       if (!leaving.aborted) this.#failed(asConveyorError(thrown));
     }
     const attempt = this.#current;

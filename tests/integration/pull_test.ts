@@ -6,6 +6,7 @@
  * Without leak checks: grpc-js leaves the backoff timer of a source that closes before its router.
  */
 import { assert, assertEquals } from "@std/assert";
+import { AdminClient, RegistryClient, ServiceType } from "@conveyor/grpc";
 import {
   AckStatus,
   type RecordAck,
@@ -20,6 +21,7 @@ import {
   RouterSetup,
 } from "../fixtures/router_setup.ts";
 import { served } from "../fixtures/served.ts";
+import { ServerProcess } from "../fixtures/server_process.ts";
 import { until } from "../fixtures/until.ts";
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -255,6 +257,44 @@ test("a source that is pulled from speaks for no other", async () => {
     "somebody-else: id.source_id must be the source_id that was asked for",
   );
   assertEquals(new Set(stored), new Set(["numbers-1"]));
+});
+
+test("a source whose records cannot be taken is told of once, however often it is tried", async () => {
+  let pulls = 0;
+  await using source = await served(sourceService, {
+    pullRecords: async function* (_request, { signal }) {
+      pulls++;
+      yield { records: [{ id: { sourceId: "other", sequenceNumber: 1n } }] };
+      await aborted(signal);
+    },
+    acknowledge: () => ({}),
+  });
+  const folder = await Deno.makeTempDir();
+  await using server = new ServerProcess([
+    ...["--listen-addr", "127.0.0.1:0", "--http-addr", "off"],
+    ...["--data-dir", folder],
+  ]);
+  const router = await server.url();
+  await using registry = await RegistryClient.connect(router);
+  const { hostname, port } = new URL(source.url);
+  await registry.register({
+    identity: {
+      serviceId: "numbers-1",
+      name: "numbers",
+      serviceType: ServiceType.Source,
+      capabilities: ["pull"],
+    },
+    endpoint: { host: hostname, port: Number(port) },
+    heartbeatInterval: { seconds: 60n },
+  });
+  await using admin = await AdminClient.connect(router);
+  await admin.createPipeline(line("store"));
+  await until(() => pulls >= 4);
+  server.signal("SIGKILL");
+  await server.ended();
+  const told = server.lines.filter((line) => line.includes("Cannot pull from"));
+  assertEquals(told.length, 1, told.join("\n"));
+  await Deno.remove(folder, { recursive: true });
 });
 
 test("a pull goes on from the committed offset when its pipeline is enabled again", async () => {
