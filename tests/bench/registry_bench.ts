@@ -35,38 +35,37 @@ async function someRound(reaches: () => Promise<boolean>): Promise<boolean> {
   return false;
 }
 
-/** Whether the bars of heartbeats are reached. */
+/** A process, and the services that send heartbeats to it. */
+interface Subject {
+  readonly pid: number;
+  readonly hearts: Hearts;
+}
+
+/** Whether the bars of heartbeats are reached; `entries` are those of the log. */
 async function heartbeats(
-  url: string,
-  pid: number,
-  hearts: Hearts,
+  router: Subject,
+  floor: Subject,
+  entries: () => Promise<number>,
 ): Promise<boolean> {
-  await using child = new Child(
-    new URL("registry/heartbeat_floor.ts", import.meta.url),
-  );
-  await using floorHearts = await Hearts.start(await child.line(), {
-    register: false,
-  });
-  await using cluster = await ClusterClient.connect(url);
-  const entries = async () => Number((await cluster.status()).commitIndex);
   await new Promise((resolve) => setTimeout(resolve, warmUpMs));
   const entriesBefore = await entries();
   const cheap = await someRound(async () => {
-    const [routed, floor] = await Promise.all([
-      hearts.cost(pid, measuredMs),
-      floorHearts.cost(child.pid, measuredMs),
+    const [routed, passed] = await Promise.all([
+      router.hearts.cost(router.pid, measuredMs),
+      floor.hearts.cost(floor.pid, measuredMs),
     ]);
-    console.log(`router: ${shown(routed, pid)} (bar 10 % of a core)`);
-    console.log(`floor: ${shown(floor, child.pid)}`);
-    const ratio = routed.us / floor.us;
+    console.log(`router: ${shown(routed, router.pid)} (bar 10 % of a core)`);
+    console.log(`floor: ${shown(passed, floor.pid)}`);
+    const ratio = routed.us / passed.us;
     console.log(
       `router CPU / floor CPU: ${ratio.toFixed(2)} (bar ${ratioMax})`,
     );
-    return ratio <= ratioMax && routed.rate >= 0.95 * floor.rate;
+    return ratio <= ratioMax && routed.rate >= 0.95 * passed.rate;
   });
   const logged = await entries() - entriesBefore;
-  console.log(`${hearts.refused} refused, ${logged} log entries (bars 0)`);
-  return cheap && hearts.refused === 0 && logged === 0;
+  const { refused } = router.hearts;
+  console.log(`${refused} refused, ${logged} log entries (bars 0)`);
+  return cheap && refused === 0 && logged === 0;
 }
 
 function shown({ share, rate, us }: HeartbeatCost, pid: number): string {
@@ -101,10 +100,34 @@ async function measure(): Promise<boolean> {
     ]),
   );
   const url = await router.url();
+  const cluster = open.use(await ClusterClient.connect(url));
+  const entries = async () => Number((await cluster.status()).commitIndex);
+  const floor = open.use(
+    new Child(new URL("registry/heartbeat_floor.ts", import.meta.url)),
+  );
+  // The router comes last: it closes the connections of who is too busy to answer its pings.
+  const floorHearts = await Hearts.start(await floor.line(), {
+    register: false,
+  });
   const hearts = open.use(await Hearts.start(url));
-  const cheap = await heartbeats(url, router.pid, hearts);
+  const cheap = await heartbeats(
+    { pid: router.pid, hearts },
+    { pid: floor.pid, hearts: floorHearts },
+    entries,
+  );
+  await floorHearts[Symbol.asyncDispose]();
   const quick = await changesArrive(url);
   return cheap && quick;
 }
 
-if (import.meta.main && !await measure()) Deno.exit(1);
+/** As `measure`, once more when streams ended: this process was too busy to keep them. */
+async function measureTwiceAtMost(): Promise<boolean> {
+  try {
+    return await measure();
+  } catch (error) {
+    console.log(`${error}; once more`);
+    return await measure();
+  }
+}
+
+if (import.meta.main && !await measureTwiceAtMost()) Deno.exit(1);

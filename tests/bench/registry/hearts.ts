@@ -1,14 +1,13 @@
 /** 10,000 services that send heartbeats to a server, each on a stream of its own, evenly spread over time. */
-import { Channel } from "../../../clients/channel.ts";
-import { RegistryClient } from "../../../clients/registry_client.ts";
+import type { RegistryClient } from "../../../clients/registry_client.ts";
 import type { MessageInit } from "../../../proto/codec.ts";
 import { HealthStatus, ServiceType } from "../../../proto/messages/common.ts";
 import type { HeartbeatRequest } from "../../../proto/messages/registry.ts";
 import { Feed } from "../../fixtures/feed.ts";
 import { cpuMsOf } from "../process_usage.ts";
+import { connectedClients, connections } from "./clients.ts";
 
 export const services = 10_000;
-const connections = 25;
 const intervalMs = 5_000;
 const tickMs = 50;
 const health = { status: HealthStatus.Healthy };
@@ -36,7 +35,9 @@ export class Hearts implements AsyncDisposable {
   readonly #beating: ReturnType<typeof setInterval>;
   readonly #hearts: Heart[] = [];
   #answered = 0;
-  /** Heartbeats that were not acknowledged, and streams that ended. */
+  /** Streams that ended too early. */
+  #lost = 0;
+  /** Heartbeats that were not acknowledged. */
   refused = 0;
 
   private constructor(clients: readonly RegistryClient[]) {
@@ -57,12 +58,7 @@ export class Hearts implements AsyncDisposable {
     url: string,
     { register = true }: { readonly register?: boolean } = {},
   ): Promise<Hearts> {
-    const clients = await Promise.all(
-      Array.from(
-        { length: connections },
-        async () => new RegistryClient(await Channel.connect(url)),
-      ),
-    );
+    const clients = await connectedClients(url);
     const hearts = new Hearts(clients);
     for (let from = 0; from < services; from += 500) {
       await Promise.all(
@@ -77,11 +73,12 @@ export class Hearts implements AsyncDisposable {
     return hearts;
   }
 
-  /** What the server with that process id spends on them. */
+  /** What the server with that process id spends on them; rejects when some of them no longer send. */
   async cost(pid: number, ms: number): Promise<HeartbeatCost> {
     const [began, cpuMs] = [performance.now(), cpuMsOf(pid)];
     this.#answered = 0;
     await new Promise((resolve) => setTimeout(resolve, ms));
+    if (this.#lost > 0) throw new Error(`${this.#lost} streams have ended`);
     const tookMs = performance.now() - began;
     const usedMs = cpuMsOf(pid) - cpuMs;
     return {
@@ -123,7 +120,7 @@ export class Hearts implements AsyncDisposable {
         this.#answered++;
         if (!acknowledged) this.refused++;
       }
-    })().catch(() => {}).finally(() => this.refused++);
+    })().catch(() => {}).finally(() => this.#lost++);
     return requests;
   }
 }

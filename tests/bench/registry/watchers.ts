@@ -1,6 +1,5 @@
 /** 1,000 watchers of the services of a router, and how long a change takes to reach them. */
-import { Channel } from "../../../clients/channel.ts";
-import { RegistryClient } from "../../../clients/registry_client.ts";
+import type { RegistryClient } from "../../../clients/registry_client.ts";
 import type { MessageInit } from "../../../proto/codec.ts";
 import { HealthStatus, ServiceType } from "../../../proto/messages/common.ts";
 import {
@@ -8,9 +7,9 @@ import {
   type HeartbeatRequest,
 } from "../../../proto/messages/registry.ts";
 import { Feed } from "../../fixtures/feed.ts";
+import { connectedClients, connections } from "./clients.ts";
 
 export const watchers = 1_000;
-const connections = 25;
 /** Between two changes, so that each is heard of by itself. */
 const pauseMs = 200;
 /** The service that changes. */
@@ -41,12 +40,7 @@ export class Watchers implements AsyncDisposable {
 
   /** Resolves when all have been told of the service that is to change. */
   static async start(url: string): Promise<Watchers> {
-    const clients = await Promise.all(
-      Array.from(
-        { length: connections },
-        async () => new RegistryClient(await Channel.connect(url)),
-      ),
-    );
+    const clients = await connectedClients(url);
     const { registrationId } = await clients[0]!.register({
       identity: { serviceId, name: serviceId, serviceType: ServiceType.Sink },
       endpoint: { host: "10.0.0.1", port: 50_051 },
