@@ -1,6 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { LeaseRenewal } from "../../../lib/consensus/lease_keeper.ts";
-import { Code } from "../../../lib/errors.ts";
+import { Code, ConveyorError } from "../../../lib/errors.ts";
 import { leaseRenewalsWaitMs, leaseSweepMs } from "../../../lib/limits.ts";
 import { healthOf } from "../../../lib/state/services.ts";
 import { HealthStatus } from "../../../proto/messages/common.ts";
@@ -174,6 +174,18 @@ Deno.test("renew() without a quorum is refused as Unavailable with the reason", 
     Code.Unavailable,
   );
   assert(error.message.includes("majority"), error.message);
+});
+
+Deno.test("renew() on a leader that lost the lead is not answered from what it remembers", async () => {
+  await using cluster = await StateCluster.start(3);
+  const leader = await keeper(cluster);
+  const lease = leaseOf("a", await register(cluster.node(leader), "a"));
+  cluster.raft.isolate(leader);
+  const { leases, replicated } = cluster.node(leader);
+  await until(() => replicated.metadata.role.lead === 0);
+  await rejection(renewed(cluster, leader, lease), Code.Unavailable);
+  assertThrows(() => leases.renewAll([lease]), ConveyorError, "lead");
+  assertEquals(leases.heardAtMs(lease), undefined);
 });
 
 Deno.test("a process that slept ends no lease before it has read the heartbeats of that time", async () => {

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BackupClient } from "../../../clients/backup_client.ts";
 import { MemoryBackups } from "../../../lib/backup/memory_backups.ts";
 import { Code } from "../../../lib/errors.ts";
@@ -223,6 +223,36 @@ Deno.test("a restoration that another one overtakes changes nothing", async () =
   const { message } = await refused;
   assert(message.includes("another one took its place"), message);
   assertEquals(node.replicated.state.services.size, 201);
+  await client.close();
+});
+
+/** Backups of which the second reading fails behind its first piece. */
+class FailingBackups extends MemoryBackups {
+  #readings = 0;
+
+  override async *read(id: string): AsyncGenerator<Uint8Array, void, void> {
+    const reading = ++this.#readings;
+    for await (const piece of super.read(id)) {
+      yield piece;
+      if (reading === 2) throw new Error("the disk cannot be read");
+    }
+  }
+}
+
+Deno.test("a restoration that fails on the way changes nothing, and leaves nothing behind", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const handler = new BackupHandler(node.replicated, new FailingBackups());
+  const client = new BackupClient(new Loopback().add(backupService, handler));
+  await fill(node);
+  await client.create("a");
+  await register(node, "later");
+  await assertRejects(() => client.restore("a"), Error, "the disk");
+  const { state } = node.replicated;
+  assertEquals(state.services.size, 201);
+  await until(() =>
+    state.leases().every(({ lease }) => lease.kind !== LeaseKind.Restore)
+  );
   await client.close();
 });
 

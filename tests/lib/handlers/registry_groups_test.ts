@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Code } from "../../../lib/errors.ts";
 import { adminService } from "../../../lib/handlers/admin_handler.ts";
+import { checkpointService } from "../../../lib/handlers/checkpoint_handler.ts";
 import { registryService } from "../../../lib/handlers/registry_handler.ts";
 import { groupPartitions, leaseSweepMs } from "../../../lib/limits.ts";
 import { EventType } from "../../../proto/messages/registry.ts";
@@ -64,6 +65,39 @@ Deno.test("joinGroup() shares the partitions out, and members hear of it: revoca
   assertEquals(await b.beat(), [assign(generation, given)]);
   await a.heart.end();
   await b.heart.end();
+});
+
+Deno.test("a member that keeps what it has hears of each new generation, and commits under it", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  await node.calls.unary(adminService.methods.createPipeline, {
+    config: pipelineConfig({
+      stages: [
+        stage("in", "source"),
+        stage("out", "sink", { parallelism: 1 }),
+      ],
+    }),
+  });
+  const a = await member(node, "a");
+  await register(node, "b");
+  await join(node, "a", "out");
+  await a.beat();
+  const { generation } = await join(node, "b", "out");
+  assertEquals(await a.beat(), [
+    { assign: { groupId: "g", partitions: [0], generation } },
+  ]);
+  const { methods: { commitGroupOffset } } = checkpointService;
+  const commit = async (generation: bigint) =>
+    (await node.calls.unary(commitGroupOffset, {
+      groupId: "g",
+      sourceId: "in",
+      offset: 1n,
+      serviceId: "a",
+      generation,
+    })).message.success;
+  assertEquals(await commit(generation - 1n), false);
+  assertEquals(await commit(generation), true);
+  await a.heart.end();
 });
 
 Deno.test("leaveGroup() hands the partitions to those who stay", async () => {

@@ -1,7 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { ReplicatedState } from "../../../lib/consensus/replicated_state.ts";
 import { Code } from "../../../lib/errors.ts";
 import { adminService } from "../../../lib/handlers/admin_handler.ts";
-import { sidecarService } from "../../../lib/handlers/sidecar_handler.ts";
+import {
+  SidecarCoordinatorImpl,
+  sidecarService,
+} from "../../../lib/handlers/sidecar_handler.ts";
 import { msOf, timestampOf } from "../../../lib/handlers/wire_time.ts";
 import { leaseSweepMs } from "../../../lib/limits.ts";
 import { requestIdKey } from "../../../lib/metadata_keys.ts";
@@ -16,7 +20,9 @@ import {
   type SidecarHeartbeatRequest,
   type WatchAssignmentsRequest,
 } from "../../../proto/messages/sidecar.ts";
+import type { Answer } from "../../../proto/messages/state.ts";
 import { Feed } from "../../fixtures/feed.ts";
+import { Loopback } from "../../fixtures/loopback.ts";
 import { until } from "../../fixtures/metadata_cluster.ts";
 import { edge, pipelineConfig, stage } from "../../fixtures/pipelines.ts";
 import { rejection } from "../../fixtures/rejection.ts";
@@ -207,6 +213,34 @@ Deno.test("heartbeat() tells what changed since it was last told, once, whicheve
   await cluster.crash(await cluster.raft.leader());
   const survivor = cluster.node(await cluster.follower());
   assertEquals(inShort(await next(survivor)), []);
+});
+
+/** A replicated state by which a caller goes away just when it is noted what it is told. */
+class GoneWhenTold extends ReplicatedState {
+  readonly gone = new AbortController();
+
+  override change(
+    ...[action, command, ...rest]: Parameters<ReplicatedState["change"]>
+  ): Promise<Answer> {
+    if (command.tellSidecar) this.gone.abort();
+    return super.change(action, command, ...rest);
+  }
+}
+
+Deno.test("heartbeat() tells again what a caller that went away was not told", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  await enter(node, "s", ["in", "out"]);
+  await create(node);
+  const { metadata, state } = node.replicated;
+  const replicated = new GoneWhenTold(metadata, state);
+  const { signal } = replicated.gone;
+  await new Loopback()
+    .add(sidecarService, new SidecarCoordinatorImpl(replicated, node.leases))
+    .unary(methods.heartbeat, { sidecarId: "s" }, { signal });
+  assertEquals(inShort(await beat(node, { sidecarId: "s" })), [
+    "assign orders in,out",
+  ]);
 });
 
 Deno.test("heartbeat() goes by what the sidecar says it knows, without an entry in the log", async () => {

@@ -200,14 +200,14 @@ Deno.test("Groups follow the parallelism of their stage", () => {
   // Of several stages of that id, the one that selects the group counts.
   machine.run({
     createPipeline: {
-      pipelineId: "o",
+      pipelineId: "q",
       config: configOf([
         { id: "mid", service: "enrich", parallelism: 3, groupId: "g" },
       ]),
     },
   });
   assertEquals(shares(machine), "a:0,2 b:1");
-  machine.run({ deletePipeline: { pipelineId: "o" } });
+  machine.run({ deletePipeline: { pipelineId: "q" } });
   assertEquals(shares(machine), "a:0 b:1");
   machine.run({ deletePipeline: { pipelineId: "p" } });
   assertEquals(machine.state.groups.get("g")?.partitions, 16);

@@ -59,6 +59,8 @@ Deno.test("Nodes.pullOwner() spreads partitions over live nodes and moves only t
   };
   const leases = [lease, { ...lease, registrationId: "older" }];
   assertEquals(machine.run({ removeExpired: { leases } }).events, []);
+  const older = { expireLeases: { leases: leases.slice(1) } };
+  assertEquals(machine.run(older).events, []);
   const expired = machine.run({ expireLeases: { leases } });
   assertEquals(kinds(expired.events), ["leaseExpired", "pullOwnersChanged"]);
   owners(machine).forEach((owner, i) => {

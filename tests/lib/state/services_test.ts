@@ -135,6 +135,8 @@ Deno.test("Services whose lease runs out are unhealthy, and as before when heard
     registrationId: "older",
   }];
   assertEquals(machine.run({ removeExpired: { leases } }).events, []);
+  const older = { expireLeases: { leases: leases.slice(1) } };
+  assertEquals(machine.run(older).events, []);
   const expired = machine.run({ expireLeases: { leases } }).events;
   assertEquals(kinds(expired), ["leaseExpired", "serviceHealthChanged"]);
   assertEquals(machine.run({ expireLeases: { leases } }).events, []);

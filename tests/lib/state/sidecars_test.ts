@@ -91,6 +91,8 @@ Deno.test("Sidecars whose lease runs out come back when heard of, or go", () => 
     kind: "expireLeases" | "reviveLeases" | "removeExpired",
   ) => shown(machine.run({ [kind]: { leases } }).events);
   assertEquals(run("removeExpired"), []);
+  const older = { expireLeases: { leases: leases.slice(1) } };
+  assertEquals(machine.run(older).events, []);
   assertEquals(run("expireLeases"), ["leaseExpired", "modified"]);
   assertEquals(run("expireLeases"), []);
   assertEquals(run("reviveLeases"), ["leaseRevived", "modified"]);
