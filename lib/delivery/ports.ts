@@ -150,10 +150,10 @@ export interface LetterBounds {
 /** Keeps dead letters. */
 export interface DeadLetterPort {
   /**
-   * Keeps all of the letters, durably, or rejects and keeps none: with ResourceExhausted at the
-   * bound. Called again with the same letters until it succeeds.
+   * Keeps letters, durably: the first of them, as many as there is room for; resolves with how many. Rejects
+   * when that is none: with ResourceExhausted at the bound. Called again with the others until all are kept.
    */
-  put(letters: readonly Letter[], bounds: LetterBounds): PromiseLike<void>;
+  put(letters: readonly Letter[], bounds: LetterBounds): PromiseLike<number>;
 }
 
 /** An offset of a partition: up to it, itself included, every record is settled. */

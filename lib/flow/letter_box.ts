@@ -115,7 +115,7 @@ export class LetterBox {
     this.#putting = true;
     const letters = batch.map(({ letter }) => letter);
     context.ports.deadLetters.put(letters, pipeline.deadLetter).then(
-      () => this.#kept(batch),
+      (kept) => this.#kept(batch.slice(0, kept)),
       (error) => this.#refused(error),
     );
   }

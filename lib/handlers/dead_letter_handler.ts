@@ -157,7 +157,10 @@ export class DeadLetterHandler implements DeadLetterHandlers {
       kept.flatMap(({ keptAs }) => keptAs ?? []),
       async () => {
         for (const [pipelineId, some] of pipelines) {
-          await this.#parts.letters.put(some, this.#parts.boundsOf(pipelineId));
+          const bounds = this.#parts.boundsOf(pipelineId);
+          for (let kept = 0; kept < some.length;) {
+            kept += await this.#parts.letters.put(some.slice(kept), bounds);
+          }
         }
       },
     );

@@ -35,7 +35,7 @@ export class ClusterLetters implements DeadLetterPort {
   }
 
   /** The router knows the bounds of the pipeline. */
-  async put(letters: readonly Letter[]): Promise<void> {
+  async put(letters: readonly Letter[]): Promise<number> {
     await this.#letters.keep(letters.map((letter) => ({
       deadLetterId: this.#idOf(letter),
       record: record.decode(letter.record),
@@ -48,6 +48,7 @@ export class ClusterLetters implements DeadLetterPort {
       firstFailure: timestampOf(letter.firstFailureMs),
       lastFailure: timestampOf(letter.lastFailureMs),
     })));
+    return letters.length;
   }
 
   #idOf(letter: Letter): string {

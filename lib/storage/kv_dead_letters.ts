@@ -5,8 +5,7 @@
  *   machine from then on. A put that is asked for again with the same letters, because it failed,
  *   keeps none of them twice.
  * - At a bound `put` rejects with ResourceExhausted, and nothing is dropped for it. Of letters that
- *   fit only in part those that fit are kept, so that a bound that is smaller than a batch of letters
- *   does not keep all out for ever.
+ *   fit only in part those that fit are kept, and the records of them are settled.
  * - A letter that is taken (`hold`) is neither removed by others nor taken twice; if it fails again it
  *   keeps its id. Letters whose time is over are removed.
  *
@@ -20,8 +19,6 @@ import type {
 } from "../delivery/ports.ts";
 import {
   letterMessageCharsMax,
-  letterReadBytesAtOnce,
-  letterReadsAtOnce,
   letterSliceMax,
   letterSweepMs,
 } from "../limits.ts";
@@ -37,7 +34,7 @@ import type {
 } from "./letter.ts";
 import type { LetterIds } from "./letter_id.ts";
 import type { IndexedLetter, LetterIndex } from "./letter_index.ts";
-import { LetterReader } from "./letter_reader.ts";
+import { LetterReader, portions } from "./letter_reader.ts";
 import {
   bodyOf,
   keepWrites,
@@ -128,7 +125,7 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
     return this.#parts.index.bytes;
   }
 
-  async put(letters: readonly Letter[], bounds: LetterBounds): Promise<void> {
+  async put(letters: readonly Letter[], bounds: LetterBounds): Promise<number> {
     const { sinkService } = bounds;
     if (sinkService === "") return await this.#keep(letters, bounds);
     // A letter that was kept here once and failed again stays here, with its history.
@@ -145,7 +142,11 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
         letters: refused.length,
       });
     }
-    await this.#keep([...returned, ...refused], bounds);
+    const here = [...returned, ...refused];
+    for (let kept = 0; kept < here.length;) {
+      kept += await this.#keep(here.slice(kept), bounds);
+    }
+    return letters.length;
   }
 
   /** A letter; undefined when it is not kept. */
@@ -246,10 +247,14 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
     this.#parts.kv.close();
   }
 
-  async #keep(letters: readonly Letter[], bounds: LetterBounds): Promise<void> {
+  /** Keeps the first of the letters that there is room for; resolves with how many, one at least. */
+  async #keep(
+    letters: readonly Letter[],
+    bounds: LetterBounds,
+  ): Promise<number> {
     checkOpen(this.#closing !== undefined);
     const { index } = this.#parts;
-    const { drafts, refusal } = this.#admit(letters, bounds);
+    const { drafts, count, refusal } = this.#admit(letters, bounds);
     try {
       await this.#writer.write(writesOf(drafts));
       for (const { head, body, place } of drafts) {
@@ -261,17 +266,22 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
         if (!old) this.#room.give(head.pipelineId, storedBytes(head, body));
       }
     }
-    if (refusal) throw refusal;
+    if (refusal && count === 0) throw refusal;
+    return count;
   }
 
-  /** Finds places for the letters; for those before the first that there is no room for. */
+  /** Finds places for the letters; for those before the first that there is no room for: so many. */
   #admit(
     letters: readonly Letter[],
     bounds: LetterBounds,
-  ): { readonly drafts: readonly Draft[]; readonly refusal: Refusal } {
+  ): {
+    readonly drafts: readonly Draft[];
+    readonly count: number;
+    readonly refusal: Refusal;
+  } {
     const { index, ageMs } = this.#parts;
     const drafts: Draft[] = [];
-    for (const letter of letters) {
+    for (const [count, letter] of letters.entries()) {
       if (letter.keptAs && index.get(letter.keptAs)) continue;
       const place = this.#placeOf(letter);
       if (place.kept) continue;
@@ -287,12 +297,12 @@ export class KvDeadLetters implements DeadLetterPort, AsyncDisposable {
         if (refusal) {
           // It was never on its way to the disk: its id is made when there is room.
           this.#places.delete(letter);
-          return { drafts, refusal };
+          return { drafts, count, refusal };
         }
       }
       drafts.push({ place, head, body, record, old });
     }
-    return { drafts, refusal: undefined };
+    return { drafts, count: letters.length, refusal: undefined };
   }
 
   #placeOf(letter: Letter): Place {
@@ -376,23 +386,4 @@ function* removalsOf(
   letters: readonly IndexedLetter[],
 ): ReturnType<typeof removeWrites> {
   for (const { id, body } of letters) yield* removeWrites(id, body);
-}
-
-/** The letters in portions that are read at once. */
-function* portions(
-  letters: readonly IndexedLetter[],
-): Generator<readonly IndexedLetter[], void, void> {
-  let from = 0;
-  let bytes = 0;
-  for (const [at, letter] of letters.entries()) {
-    const full = at - from === letterReadsAtOnce ||
-      bytes + letter.bytes > letterReadBytesAtOnce;
-    if (at > from && full) {
-      yield letters.slice(from, at);
-      from = at;
-      bytes = 0;
-    }
-    bytes += letter.bytes;
-  }
-  if (from < letters.length) yield letters.slice(from);
 }

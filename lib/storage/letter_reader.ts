@@ -3,6 +3,7 @@
  * and still cannot be read is called damaged.
  */
 import { messageOf } from "../errors.ts";
+import { letterReadBytesAtOnce, letterReadsAtOnce } from "../limits.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Kv } from "./kv.ts";
 import type { LetterHead } from "./letter.ts";
@@ -107,6 +108,25 @@ export class LetterReader {
     if (value === null) throw new RecordError("misses a part");
     return bytesOf(value);
   }
+}
+
+/** The letters in portions that are read at once. */
+export function* portions(
+  letters: readonly IndexedLetter[],
+): Generator<readonly IndexedLetter[], void, void> {
+  let from = 0;
+  let bytes = 0;
+  for (const [at, letter] of letters.entries()) {
+    const full = at - from === letterReadsAtOnce ||
+      bytes + letter.bytes > letterReadBytesAtOnce;
+    if (at > from && full) {
+      yield letters.slice(from, at);
+      from = at;
+      bytes = 0;
+    }
+    bytes += letter.bytes;
+  }
+  if (from < letters.length) yield letters.slice(from);
 }
 
 /** Letters that cannot be believed. */

@@ -88,7 +88,7 @@ export async function doOwnWork(): Promise<void> {
       pick: ({ kind }): any => kind === "transform" ? transform : sink,
       source: () => undefined,
     },
-    deadLetters: { put: () => Promise.resolve() },
+    deadLetters: { put: ({ length }) => Promise.resolve(length) },
     offsets: { committed: () => undefined, commit: () => Promise.resolve() },
   }, { creditWindowRecords: 1_000_000 });
   const transform = {

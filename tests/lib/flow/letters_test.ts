@@ -122,6 +122,31 @@ Deno.test("Flow acks no record before its letter is kept, and blocks the stage w
   world.flow.close();
 });
 
+Deno.test("Flow acks the records of the letters for which there is room, and the others as there is more", () => {
+  const world = new FlowWorld();
+  world.serve("archive", refusesAll({ broken: true }));
+  world.flow.setPipeline(straight({ ...batches(100), ...retries(1, 100) }));
+  world.lettersMax = 10;
+  const source = world.source();
+  source.push(orders(1, 100));
+  world.time.pass(1_000);
+  const acked = () => source.told.map(({ sequence }) => sequence);
+  assertEquals(acked(), world.letters.map((_, at) => at + 1));
+  assertEquals(acked().length, 10);
+  assertEquals(
+    world.flow.report("orders")!.stages.get("archive")!.buffered,
+    90,
+  );
+  world.lettersMax = 25;
+  world.time.pass(200);
+  assertEquals(acked().length, 25);
+  world.lettersMax = 100;
+  assert(world.time.runUntil(() => source.told.length === 100, 200));
+  assertEquals(world.letters.length, 100);
+  assertEquals(world.flow.underWay.bytes, 0);
+  world.flow.close();
+});
+
 Deno.test("Flow counts the bytes of letters that wait, and takes no more than a bound of them", () => {
   const world = new FlowWorld({
     sourceBytesMax: 2 ** 30,
