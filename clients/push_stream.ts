@@ -27,6 +27,7 @@ export class PushStream {
   #batchRecords = pushBatchRecords;
   #wake: (() => void) | undefined;
   #over = false;
+  #acked = false;
   /** Acks in a row after which something was to be sent again. */
   #refusals = 0;
 
@@ -34,6 +35,11 @@ export class PushStream {
     this.#transport = transport;
     this.#wire = wire;
     this.#ledger = ledger;
+  }
+
+  /** Whether it has brought an ack of a record that is not to be sent again. */
+  get acked(): boolean {
+    return this.#acked;
   }
 
   /** Pushes until the stream ends or `signal` aborts. Rejects with why it broke. */
@@ -82,6 +88,7 @@ export class PushStream {
     switch (answer?.kind) {
       case "acks": {
         const again = this.#ledger.ack(answer.batchId, answer.acks);
+        this.#acked ||= again < answer.acks.length;
         this.#refusals = again === 0 ? 0 : this.#refusals + 1;
         // What was not taken now is no better at once.
         if (again > 0) {

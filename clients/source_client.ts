@@ -280,7 +280,8 @@ export class SourceClient implements AsyncDisposable {
           this.#ledger.fail(error);
           return;
         }
-        failures = isRejected ? 0 : failures + 1;
+        // One that got on was no failure in a row with those before it.
+        failures = isRejected || stream.acked ? 0 : failures + 1;
       }
       this.#ledger.sendAgain();
       const pauseMs = backoffMs(policy, Math.max(1, failures), systemRandom);

@@ -100,6 +100,22 @@ for (const code of [Code.Unavailable, Code.Canceled]) {
   });
 }
 
+Deno.test("push() dials again soon after a stream that brought acks, however many broke before", async () => {
+  let streams = 0;
+  const transport = new Loopback().add(router, {
+    pushRecords: (requests, context) => {
+      streams++;
+      return settling([], 10, 1)(requests, context);
+    },
+  });
+  await using source = new SourceClient(transport, "orders");
+  const startMs = performance.now();
+  await source.push(records(120));
+  assertEquals(streams, 12);
+  // With pauses that grew it would be more than 15 s.
+  assert(performance.now() - startMs < 6_000);
+});
+
 Deno.test("push() rejects with what no repetition mends", async () => {
   const transport = new Loopback().add(router, {
     // deno-lint-ignore require-yield -- it refuses before it answers

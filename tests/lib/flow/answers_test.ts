@@ -257,3 +257,29 @@ Deno.test("Flow doubts a sink that fails batch after batch without a word about 
   assert(world.time.runUntil(() => source.told.length === 1_000, 60_000));
   world.flow.close();
 });
+
+Deno.test("Flow takes no output record from a transform that does not say whose it is", () => {
+  // All are so, each alone in its result; or one of several.
+  for (const some of [[1, 2, 3], [2]]) {
+    const world = new FlowWorld();
+    world.serve("archive", writesAll);
+    world.serve("enrich", (records) => ({
+      results: passesOn(records).results!.map((result, i) =>
+        some.includes(Number(records[i]!.id.sequenceNumber))
+          ? { ...result, outputRecords: [{ payload: new Uint8Array(1) }] }
+          : result
+      ),
+    }));
+    world.flow.setPipeline(through("transform", retries(2, 10)));
+    const source = world.source();
+    source.push(orders(1, 3));
+    assert(world.time.runUntil(() => source.told.length === 3, 10_000));
+    assertEquals(world.letters.length, some.length);
+    for (const { errorCode, errorMessage } of world.letters) {
+      assertEquals(errorCode, "DATA_LOSS");
+      assert(errorMessage.includes("without id.source_id"), errorMessage);
+    }
+    assertEquals(world.sequencesOf("archive").flat().length, 3 - some.length);
+    world.flow.close();
+  }
+});

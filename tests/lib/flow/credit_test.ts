@@ -124,6 +124,50 @@ Deno.test("Flow tells of pressure at 60, 80, 90 and 95 % of the source's bound, 
   world.flow.close();
 });
 
+Deno.test("Flow takes copies of records under way within the bound of their source alone", () => {
+  const world = new FlowWorld({ sourceRecordsMax: 10 });
+  world.serve("archive", stalled);
+  world.flow.setPipeline(straight());
+  const source = world.source();
+  source.push(orders(1, 8));
+  source.push(orders(1, 8));
+  assertEquals(world.flow.underWay.records, 10);
+  assertEquals(
+    source.told.map(({ sequence, reason }) => [sequence, reason]),
+    [3, 4, 5, 6, 7, 8].map((sequence) => [sequence, "NoRoom"]),
+  );
+  world.flow.close();
+});
+
+Deno.test("Flow lets a stream read on as soon as records of another one make room", () => {
+  const world = new FlowWorld({ sourceRecordsMax: 10 });
+  world.serve("archive", (records) => ({ ...writesAll(records), afterMs: 7 }));
+  world.flow.setPipeline(straight(batches(10, 0)));
+  const [one, other] = [world.source(), world.source()];
+  one.push(orders(1, 9));
+  other.push([order(10)]);
+  assertEquals(other.session.mayRead, false);
+  assert(world.time.runUntil(() => one.told.length === 9, 10));
+  assertEquals(other.told, [], "its own record is still under way");
+  assertEquals(other.readableCalls, 1);
+  world.flow.close();
+});
+
+Deno.test("Flow goes on reading a source whose batches are larger than its bound of records", () => {
+  const world = new FlowWorld({ sourceRecordsMax: 10 });
+  world.serve("archive", writesAll);
+  world.flow.setPipeline(straight());
+  const source = world.source();
+  for (let round = 0; round < 3; round++) {
+    assert(source.session.mayRead);
+    source.push(orders(10 * round + 1, 10 * round + 20));
+    world.time.pass(100);
+    assertEquals(world.flow.underWay.records, 0);
+  }
+  assertEquals(world.sequencesOf("archive").flat().length, 30);
+  world.flow.close();
+});
+
 Deno.test("Flow stays within its bounds of records and bytes under a stalled sink, whatever the sources do", () => {
   const bounds = {
     bufferRecordsMax: 4_000,

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
+import { letterBytesAtOnce } from "../../../lib/limits.ts";
 import type { Letter } from "../../../lib/delivery/ports.ts";
 import type { Replay, ReplayOutcome } from "../../../lib/flow/replayer.ts";
 import { edge, stage, validPipeline } from "../../fixtures/pipelines.ts";
@@ -163,6 +164,7 @@ Deno.test("Flow counts the bytes of letters that wait, and takes no more than a 
   assert(world.flow.underWay.bytes >= 64 * 1024 * 1024, "all of it is counted");
   assert(world.time.runUntil(() => source.told.length === 64));
   assertEquals(world.flow.underWay, { records: 0, bytes: 0, partitions: 1 });
+  assert(world.letterBytesAtOnce <= letterBytesAtOnce, "kept in parts");
   world.flow.close();
 });
 

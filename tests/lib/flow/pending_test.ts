@@ -190,3 +190,17 @@ Deno.test("Flow flushes what became pending while it flushed, though nothing mor
   assertEquals(world.flushCalls, 2);
   world.flow.close();
 });
+
+Deno.test("Flow gives up what is being flushed with its pipeline", () => {
+  const world = new FlowWorld();
+  world.serve("archive", takes);
+  world.flow.setPipeline(straight());
+  const source = world.source();
+  source.push(orders(1, 3));
+  assert(world.time.runUntil(() => world.flushCalls === 1));
+  world.flow.giveUpPipeline("orders");
+  assertEquals(source.outcomes(), ["Rejected", "Rejected", "Rejected"]);
+  world.time.pass(100);
+  assertEquals(world.flow.underWay, { records: 0, bytes: 0, partitions: 1 });
+  world.flow.close();
+});

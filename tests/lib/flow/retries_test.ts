@@ -299,3 +299,23 @@ Deno.test("Flow gives up poisonous records soon, however many there are, as long
   );
   world.flow.close();
 });
+
+Deno.test("Flow blames no record that failed beside one that was refused for good, where none was written", () => {
+  const world = new FlowWorld();
+  const down = { broken: true };
+  world.serve("archive", (records) => ({
+    results: records.map(({ id }) => ({
+      recordId: id,
+      success: id.sequenceNumber !== 1n && !down.broken,
+      retryable: id.sequenceNumber !== 1n,
+    })),
+  }));
+  world.flow.setPipeline(straight(retries(3, 100)));
+  const source = world.source();
+  source.push(orders(1, 50));
+  world.time.pass(3_000);
+  assert(world.letters.length < 10, `${world.letters.length} were given up`);
+  down.broken = false;
+  assert(world.time.runUntil(() => source.told.length === 50, 60_000));
+  world.flow.close();
+});
