@@ -50,6 +50,23 @@ Deno.test("commitOffset() raises an offset, and answers success=false for a lowe
   assertEquals(await next(b!), { 0: 8n });
 });
 
+Deno.test("commitOffset() of many callers at once tells each what became of its own, in few entries", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const sources = ["a", "b", "c"];
+  for (const sourceId of sources) await commit(node, 10n, 1, sourceId);
+  const { metadata } = node.replicated;
+  const before = metadata.status().commit;
+  const offsets = Array.from({ length: 60 }, (_, at) => at);
+  const outcomes = await Promise.all(
+    // Sources and partitions in turn, and for partition 1 what is lower.
+    offsets.map((at) => commit(node, 5n, at % 4, sources[at % 3]!)),
+  );
+  assertEquals(outcomes, offsets.map((at) => at % 4 !== 1));
+  const entries = metadata.status().commit - before;
+  assert(entries <= 2, `${entries} entries for ${offsets.length} commits`);
+});
+
 Deno.test("getSourceOffset() tells on every node where to go on, after what was answered anywhere", async () => {
   await using cluster = await StateCluster.start(3);
   for (let offset = 1n; offset <= 12n; offset++) {

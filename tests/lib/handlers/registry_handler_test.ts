@@ -8,6 +8,7 @@ import {
 } from "../../../lib/limits.ts";
 import { requestIdKey } from "../../../lib/metadata_keys.ts";
 import type { MessageInit } from "../../../proto/codec.ts";
+import type { Duration } from "../../../proto/messages/google.ts";
 import { HealthStatus, ServiceType } from "../../../proto/messages/common.ts";
 import type {
   HeartbeatRequest,
@@ -65,6 +66,17 @@ Deno.test("register() enters a service everywhere, with a lease of three heartbe
     assertEquals(service?.health?.status, HealthStatus.Healthy);
     assert(service?.registeredAt);
   }
+});
+
+Deno.test("register() gives a lease of a second at least, and of 15 where no heartbeat is named", async () => {
+  await using cluster = await StateCluster.start(1);
+  const ttlOf = async (heartbeatInterval: Duration | undefined) =>
+    (await register(cluster.node(1), "a", { heartbeatInterval })).leaseTtl;
+  assertEquals(await ttlOf({ seconds: 0n, nanos: 1 }), {
+    seconds: 1n,
+    nanos: 0,
+  });
+  assertEquals(await ttlOf(undefined), { seconds: 15n, nanos: 0 });
 });
 
 Deno.test("register() repeated under one request id is one registration", async () => {

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { leaseSweepMs, nodeLeaseMs } from "../../../lib/limits.ts";
-import { NodeLease } from "../../../lib/router/node_lease.ts";
+import {
+  NodeLease,
+  type NodeLeaseParts,
+} from "../../../lib/router/node_lease.ts";
 import { steadyLead, until } from "../../fixtures/metadata_cluster.ts";
 import { StateCluster } from "../../fixtures/state_cluster.ts";
 
@@ -10,8 +13,12 @@ interface Held {
   readonly told: boolean[];
 }
 
-function leaseOf(cluster: StateCluster, nodeId: number): Held {
-  const { replicated, leases } = cluster.node(nodeId);
+function leaseOf(
+  cluster: StateCluster,
+  nodeId: number,
+  leases: NodeLeaseParts["leases"] = cluster.node(nodeId).leases,
+): Held {
+  const { replicated } = cluster.node(nodeId);
   const told: boolean[] = [];
   const lease: NodeLease = new NodeLease({
     replicated,
@@ -75,6 +82,7 @@ Deno.test("NodeLease ends by itself when no word comes through, before others co
     assert(liveOn(cluster, leader).includes(away));
     await pass(cluster, leaseSweepMs);
   }
+  assertEquals(leaving.told, [true, false]);
   await passUntil(cluster, () => !liveOn(cluster, leader).includes(away));
   assert(staying.lease.held);
   cluster.raft.heal();
@@ -84,4 +92,53 @@ Deno.test("NodeLease ends by itself when no word comes through, before others co
   );
   await leaving.lease.close();
   await staying.lease.close();
+});
+
+Deno.test("NodeLease lasts from when it was asked for, not from when the answer came", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { time } = cluster;
+  const answers: (() => void)[] = [];
+  const { lease } = leaseOf(cluster, 1, {
+    renew: () =>
+      new Promise((resolve) =>
+        answers.push(() => resolve({ kind: "renewed", lastsMs: nodeLeaseMs }))
+      ),
+  });
+  await until(() => lease.held);
+  await time.advance(nodeLeaseMs / 3);
+  await until(() => answers.length === 1);
+  const askedMs = time.monotonicMs();
+  await time.advance(nodeLeaseMs / 3);
+  answers[0]!();
+  await time.advance(nodeLeaseMs / 3);
+  assert(lease.held);
+  await time.advance(askedMs + nodeLeaseMs - time.monotonicMs() - 1);
+  assert(lease.held);
+  await time.advance(1);
+  assertFalse(lease.held);
+  await lease.close();
+});
+
+Deno.test("NodeLease of a registration that was replaced, as by a snapshot, enters the nodes anew", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { replicated } = cluster.node(1);
+  const { lease, told } = leaseOf(cluster, 1);
+  await until(() => lease.held);
+  await replicated.change("replace", {
+    registerNode: {
+      node: {
+        nodeId: 1,
+        address: "node-1",
+        registrationId: "other",
+        leaseTtlMs: nodeLeaseMs,
+      },
+    },
+  });
+  await passUntil(
+    cluster,
+    () => replicated.state.nodes.list()[0]?.registrationId !== "other",
+  );
+  await until(() => lease.held);
+  assertEquals(told, [true, false, true]);
+  await lease.close();
 });

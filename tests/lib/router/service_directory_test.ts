@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { MessageInit } from "../../../proto/codec.ts";
 import { HealthStatus, ServiceType } from "../../../proto/messages/common.ts";
 import type { Service } from "../../../proto/messages/state.ts";
@@ -9,6 +9,7 @@ import type {
 import { ChannelPool } from "../../../lib/services/channel_pool.ts";
 import { systemClock } from "../../../lib/clock.ts";
 import { PulledStages } from "../../../lib/router/pulled_stages.ts";
+import { RpcServer } from "../../../lib/rpc/server.ts";
 import { systemScheduler } from "../../../lib/scheduler.ts";
 import { StateDirectory } from "../../../lib/router/service_directory.ts";
 import { Machine, serviceNamed } from "../../fixtures/machine.ts";
@@ -146,6 +147,40 @@ Deno.test("StateDirectory.pick() leaves out who is unhealthy, drains, is gone, o
   assertEquals(register.picks(2), "a a");
   const leaveOut = (id: string): boolean => id === "a";
   assertEquals(register.picks(1, {}, { leaveOut }), "-");
+});
+
+Deno.test("StateDirectory.pick() goes by the services as they are when it is asked", async () => {
+  await using register = new Register();
+  const asked = request({});
+  const picked = () => register.directory.pick(asked)?.id;
+  assertEquals(picked(), undefined);
+  register.add("a");
+  register.add("b");
+  assertEquals([picked(), picked(), picked()], ["a", "b", "a"]);
+  register.drain("b");
+  assertEquals([picked(), picked()], ["a", "a"]);
+});
+
+Deno.test("StateDirectory.pick() gives an instance no more calls than it takes, and more when they end", async () => {
+  // It answers that it does not know the method.
+  await using server = new RpcServer(undefined, () => {});
+  const port = Number((await server.listen("127.0.0.1:0")).split(":")[1]);
+  await using register = new Register();
+  register.add("a", {
+    endpoint: { host: "127.0.0.1", port },
+    metadata: { maxConcurrentRequests: 1 },
+  });
+  const asked: InstanceRequest<"transform"> = {
+    ...request({}),
+    kind: "transform",
+  };
+  const pick = () => register.directory.pick(asked);
+  const { signal } = new AbortController();
+  const limits = { timeoutMs: 1_000, records: 3, signal };
+  const call = pick()!.port.call(new Uint8Array(), limits);
+  assertEquals(pick(), undefined);
+  await assertRejects(() => Promise.resolve(call));
+  assertEquals(pick()?.id, "a");
 });
 
 Deno.test("StateDirectory.pick() keeps to one instance for one key where the selector hashes", async () => {

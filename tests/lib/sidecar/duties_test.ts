@@ -120,6 +120,8 @@ Deno.test("Duties leaves a pipeline as it runs when it is assigned as before", a
   duties.replaceAll([assignment({ localEndpoint: "http://localhost:2" })]);
   duties.revoke("orders", true);
   duties.assign(assignment());
+  world.time.pass(2 * drainTimeoutMs);
+  assertEquals(source.told, []);
   world.serve("archive", writesAll);
   world.flow.servicesChanged();
   assert(world.time.runUntil(() => source.told.length === 3));

@@ -52,6 +52,28 @@ function heartbeat(machine: Machine, sidecarId: string): string[] {
   );
 }
 
+Deno.test("Assignments leave a sidecar that registers without a service, and come back with it", () => {
+  const machine = withPipeline();
+  add(machine, "a", ["shop"]);
+  add(machine, "b", ["enrich", "archive"]);
+  const placesOf = (sidecarId: string) =>
+    machine.state.assignments.of(sidecarId).flatMap(({ assignment }) =>
+      assignment.stages.map(({ localEndpoint, remoteSidecar }) =>
+        localEndpoint === undefined ? remoteSidecar?.sidecarId ?? "-" : "here"
+      )
+    );
+  assertEquals(placesOf("a"), ["here", "b", "b"]);
+  assertEquals(moves(add(machine, "b", ["archive"]).events), [
+    "revoked b:orders",
+    "updated a:orders",
+  ]);
+  assertEquals(placesOf("a"), ["here", "-", "b"]);
+  assertEquals(moves(add(machine, "b", ["enrich", "archive"]).events), [
+    "updated a:orders",
+    "assigned b:orders",
+  ]);
+});
+
 Deno.test("Assignments follow pipelines and sidecars as they come and go", () => {
   const machine = withPipeline();
   assertEquals(moves(add(machine, "a", all).events), ["assigned a:orders"]);
