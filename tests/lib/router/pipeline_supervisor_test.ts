@@ -92,3 +92,22 @@ Deno.test("PipelineSupervisor runs the pipeline that a snapshot brought back, th
   assertEquals(ran, ["first", "second", "first"]);
   await supervisor.close();
 });
+
+Deno.test("PipelineSupervisor gives up the pipelines that a snapshot which was brought back does not have", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { replicated, calls } = cluster.node(1);
+  const { port, told } = recorded();
+  const supervisor = new PipelineSupervisor(replicated, port, cluster.time);
+  const backup = new BackupClient(calls);
+  await backup.create("before");
+  supervisor.start();
+  await calls.unary(adminService.methods.createPipeline, {
+    config: pipelineConfig(),
+  });
+  await until(() => told.includes("runs orders"));
+  told.length = 0;
+  await backup.restore("before");
+  await until(() => told.length === 3);
+  assertEquals(told, ["stops orders", "gives up orders", "services"]);
+  await supervisor.close();
+});
