@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AdminClient } from "@conveyor/grpc";
+import { cpuMsOf } from "../bench/process_usage.ts";
 import { line } from "../fixtures/router_setup.ts";
 import { inFolder } from "../fixtures/in_folder.ts";
 import { runServer, ServerProcess } from "../fixtures/server_process.ts";
@@ -58,6 +59,18 @@ for (
       assert(ended.stderr.includes(says), ended.stderr);
     }));
 }
+
+Deno.test("server.ts is ready within a second", () =>
+  inFolder(async (folder) => {
+    await using server = new ServerProcess([
+      ...loopback,
+      ...["--data-dir", folder],
+    ]);
+    await server.url();
+    // Of processor time: how long that takes depends on what else the machine does.
+    const ms = cpuMsOf(server.pid);
+    assert(ms < 1_000, `${ms} ms`);
+  }));
 
 Deno.test("server.ts names the permission that it lacks for its configuration file", () =>
   inFolder(async (folder) => {

@@ -93,6 +93,7 @@ Deno.test("Flow grants credit on request, which any stream of the source may spe
   assertEquals(source.outcomes().length, 10);
   const most = world.flow.requestCredits("orders", 1_000_000);
   assertEquals(most.granted, 50, "no more than the window");
+  assertEquals(world.flow.requestCredits("orders", 10).granted, 0);
   world.flow.close();
 });
 

@@ -132,6 +132,21 @@ Deno.test("Flow commits what gathered in 200 ms at once, and again what could no
   world.flow.close();
 });
 
+Deno.test("Flow tries a commit that fails again with pauses, however many records settle meanwhile", () => {
+  const world = new FlowWorld({ offsetCommitRecords: 10 });
+  world.serve("archive", writesAll);
+  world.flow.setPipeline(straight());
+  world.commitRefused = Code.Unavailable;
+  const source = world.source();
+  for (let n = 0; n < 200; n++) {
+    source.push(orders(1, 20, { partition: n }));
+    world.time.pass(10);
+  }
+  assertEquals(source.told.length, 4_000);
+  assert(world.flow.counters.offsetCommitFailures < 10);
+  world.flow.close();
+});
+
 Deno.test("Flow forgets a refused record in time, and never commits an offset that only refused ones would raise", () => {
   const world = new FlowWorld();
   world.serve("archive", writesAll);
@@ -229,6 +244,23 @@ Deno.test("Flow forgets idle partitions to make room for others, and still knows
   world.time.pass(20);
   assertEquals(source.outcomes().slice(-2), ["Duplicate", "Accepted"]);
   world.flow.close();
+});
+
+Deno.test("Flow forgets no partition before its offset is committed", () => {
+  for (let ms = 0; ms <= 200; ms += 10) {
+    const world = new FlowWorld({ partitionsTrackedMax: 1 });
+    world.serve("archive", writesAll);
+    world.flow.setPipeline(straight());
+    const source = world.source();
+    source.push([order(1)]);
+    assert(world.time.runUntil(() => source.told.length === 1));
+    world.time.pass(ms);
+    assertEquals(world.committed.size, 0);
+    source.push([order(1, { partition: 1 })]);
+    source.push([order(1)]);
+    assertEquals(source.told.at(-1)!.outcome, "Duplicate", `after ${ms} ms`);
+    world.flow.close();
+  }
 });
 
 Deno.test("Flow takes no record for a duplicate that was refused for lack of room for its partition", () => {

@@ -246,6 +246,37 @@ Deno.test("PipelineVersions give a replaced version that is slow its time, and n
   void world.flow.close();
 });
 
+Deno.test("PipelineVersions give each of several replaced versions its time from when it is its turn", () => {
+  const world = new FlowWorld();
+  const slow: Service = (records) => ({
+    ...writesAll(records),
+    afterMs: 4_000,
+  });
+  for (const id of ["first", "second"]) world.serve(id, slow);
+  world.serve("archive", writesAll);
+  const source = world.source();
+  for (const [n, sink] of ["first", "second", "archive"].entries()) {
+    world.flow.setPipeline(fan(sink));
+    source.push(orders(20 * n + 1, 20 * n + 20));
+    world.time.pass(100);
+  }
+  assert(world.time.runUntil(() => source.told.length === 60, 20_000));
+  assertEquals(got(world, "first"), upTo(20));
+  assertEquals(got(world, "second"), upTo(40, 21));
+  assertEquals(got(world, "archive"), upTo(60, 41));
+  void world.flow.close();
+});
+
+/** A sink stage whose records are pulled. */
+const pulled = stage("pulled", "sink", {
+  serviceSelector: {
+    serviceName: "pulled",
+    groupId: "",
+    labels: { "conveyor/delivery": "pull" },
+    loadBalance: 0,
+  },
+});
+
 Deno.test("PipelineVersions take back what consumers have not pulled when the time of the version is over", () => {
   const world = new FlowWorld();
   world.serve("pulled", () => ({ silent: true }));
@@ -253,14 +284,7 @@ Deno.test("PipelineVersions take back what consumers have not pulled when the ti
   world.flow.setPipeline(validPipeline({
     stages: [
       stage("orders", "source"),
-      stage("pulled", "sink", {
-        serviceSelector: {
-          serviceName: "pulled",
-          groupId: "",
-          labels: { "conveyor/delivery": "pull" },
-          loadBalance: 0,
-        },
-      }),
+      pulled,
     ],
     edges: [edge("orders", "pulled")],
   }));
@@ -334,6 +358,34 @@ Deno.test("PipelineVersions let the replaced version go on when the next one is 
   assert(world.time.runUntil(() => source.told.length === 18, 20_000));
   assertEquals(source.outcomes(), Array(18).fill("Accepted"));
   assertEquals(got(world, "live"), upTo(18));
+  void world.flow.close();
+});
+
+Deno.test("PipelineVersions let consumers pull again from a replaced version that goes on", () => {
+  const world = new FlowWorld();
+  let away = true;
+  world.serve(
+    "pulled",
+    (records) => away ? { silent: true } : writesAll(records),
+  );
+  world.serve("dead", failsWith(Code.Unavailable));
+  world.serve("live", (records) => ({ ...writesAll(records), afterMs: 1_000 }));
+  const sinks = ["dead", "live"].map((id) => stage(id, "sink", batches(10, 1)));
+  world.flow.setPipeline(validPipeline({
+    stages: [stage("orders", "source"), pulled, ...sinks],
+    edges: ["pulled", "dead", "live"].map((id) => edge("orders", id)),
+  }));
+  const source = world.source();
+  source.push(orders(1, 15));
+  world.time.pass(200);
+  world.flow.setPipeline(fan("live"));
+  void world.flow.removePipeline("orders");
+  away = false;
+  world.stop("dead");
+  world.serve("dead", writesAll);
+  world.flow.servicesChanged();
+  assert(world.time.runUntil(() => source.told.length === 15, 20_000));
+  assertEquals(source.outcomes(), Array(15).fill("Accepted"));
   void world.flow.close();
 });
 

@@ -109,6 +109,29 @@ Deno.test("Flow lets what was done go on when the record before it is dropped", 
   world.flow.close();
 });
 
+Deno.test("Flow takes calls that fail together for one failure of the service", () => {
+  const world = new FlowWorld();
+  let hiccup = true;
+  world.serve(
+    "archive",
+    (records) => hiccup ? { error: Code.Unavailable } : writesAll(records),
+  );
+  world.flow.setPipeline(straight({
+    onUnavailable: failStage.deadLetter,
+    parallelism: 8,
+    ...batches(1, 0),
+    ...retries(4, 50),
+  }));
+  const source = world.source();
+  for (let n = 1; n <= 40; n++) source.push([order(n, { partition: n })]);
+  assert(world.callsOf("archive").length > 3, "several at a time");
+  world.time.pass(10);
+  hiccup = false;
+  assert(world.time.runUntil(() => source.told.length === 40, 2_000));
+  assertEquals(world.letters, []);
+  world.flow.close();
+});
+
 Deno.test("Flow takes one failure of a healthy service for a hiccup, whatever became of the others", () => {
   const world = new FlowWorld();
   world.serve("archive", failsWith(Code.Unavailable));
