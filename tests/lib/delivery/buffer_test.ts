@@ -72,4 +72,7 @@ Deno.test("Buffer lets a source that has nothing under way pass its own bound of
   buffer.addRecords(account, 1);
   buffer.addBytes(account, 10);
   assertEquals([fits(390), fits(391)], [true, false]);
+  // A stage may still read the bytes of records that are settled.
+  buffer.removeRecords(account, 1);
+  assertEquals([fits(390), fits(391)], [true, false]);
 });

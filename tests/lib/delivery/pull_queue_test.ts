@@ -69,6 +69,7 @@ Deno.test("PullQueue.leave() lets the next consumer have what one that left had"
   assertEquals([queue.heldBy(1), queue.waiting], [0, 2]);
   // A word that comes late still counts.
   assertEquals(queue.settle(1), true);
+  assertEquals(queue.waiting, 1);
   assertEquals(taken(queue, 2), [3]);
   queue.settle(2);
   assertEquals(settled, [0]);
