@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { within } from "../../../lib/consensus/within.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
-import { commandBytesMax } from "../../../lib/limits.ts";
+import {
+  commandBytesMax,
+  proposalsWaitingMax,
+  readsWaitingMax,
+} from "../../../lib/limits.ts";
 import type { MemoryDisk } from "../../../lib/storage/memory_store.ts";
 import { ListMachine } from "../../fixtures/list_machine.ts";
 import {
@@ -145,6 +149,26 @@ Deno.test("a leader that is cut off answers no read and no write", async () => {
   await until(() => cluster.metadata(leader).role.lead !== 0);
   await cluster.metadata(leader).read();
   assertEquals(cluster.machine(leader).list, ["before", "without it"]);
+});
+
+Deno.test("reads and proposals that wait on one node are bounded, and what is more is refused at once", async () => {
+  const cluster = await MetadataCluster.start(3, makeList, steadyLead);
+  const leader = await cluster.leader();
+  cluster.isolate(leader);
+  const metadata = cluster.metadata(leader);
+  const works: [number, () => Promise<unknown>][] = [
+    [readsWaitingMax, () => metadata.read()],
+    [proposalsWaitingMax, () => metadata.propose(encoder.encode("x"))],
+  ];
+  const waiting: Promise<unknown>[] = [];
+  for (const [max, work] of works) {
+    for (let count = 0; count < max; count++) waiting.push(work());
+    const error = await assertRejects(work, ConveyorError);
+    assertEquals(error.code, Code.ResourceExhausted);
+  }
+  const settled = Promise.allSettled(waiting);
+  await cluster[Symbol.asyncDispose]();
+  for (const { status } of await settled) assertEquals(status, "rejected");
 });
 
 Deno.test("propose() ends when its signal aborts", async () => {

@@ -266,6 +266,18 @@ Deno.test("transferLeadership() makes the named voter lead, or the one placed be
   });
 });
 
+Deno.test("transferLeadership() to a node without a vote is refused at once", async () => {
+  await using cluster = await StateCluster.start(1, steadyLead);
+  const { calls } = cluster.node(1);
+  const node = { nodeId: 4n, address: "http://node-4:1", learner: true };
+  await calls.unary(methods.addNode, node);
+  const { details } = await rejection(
+    calls.unary(methods.transferLeadership, { nodeId: 4n }),
+    Code.InvalidArgument,
+  );
+  assertEquals(details[0]?.description, "must be a voter, found 4");
+});
+
 Deno.test("status() tells how a node stands", async () => {
   await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
