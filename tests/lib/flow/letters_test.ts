@@ -187,6 +187,12 @@ Deno.test("Flow sends a dead letter through again at its stage, and tells that i
   assertEquals(await outcomeOf(world, again), { kind: "settled" });
   assertEquals(world.callsOf("enrich").length, 2);
   assertEquals(world.flow.underWay, { records: 0, bytes: 0, partitions: 1 });
+  // What fails after it is no replay.
+  state.broken = true;
+  source.push([order(2)]);
+  assert(world.time.runUntil(() => world.letters.length === 2));
+  const { replayOf: of, attempts } = world.letters[1]!;
+  assertEquals([of, attempts], [undefined, world.letters[0]!.attempts]);
   world.flow.close();
 });
 

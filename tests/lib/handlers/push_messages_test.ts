@@ -53,6 +53,24 @@ Deno.test("ackMessage() tells of each record by its identity, over the whole ran
   }
 });
 
+Deno.test("ackMessage() tells of sequence numbers of every length", () => {
+  const sequences = Array.from({ length: 64 }, (_, bit) => 2n ** BigInt(bit))
+    .flatMap((power) => [power - 1n, power]);
+  const bytes = recordBatchMessage.encode({
+    records: sequences.map((sequenceNumber) => ({ id: { sequenceNumber } })),
+  });
+  const view = new RecordView().reset(bytes).addBatch();
+  const intake = new Intake(nobody, view.batchId, view.ids);
+  for (let i = 0; i < view.count; i++) {
+    intake.answer(i, Outcome.Accepted, Rejection.None);
+  }
+  const { ack } = codec.decode(ackMessage(intake));
+  assertEquals(
+    ack?.recordAcks.map(({ recordId }) => recordId?.sequenceNumber),
+    sequences,
+  );
+});
+
 Deno.test("ackMessage() tells only what has become known", () => {
   const bytes = recordBatchMessage.encode({
     records: [1, 2, 3].map((sequenceNumber) => ({ id: { sequenceNumber } })),
