@@ -53,8 +53,8 @@ export function queueSettings(
   );
   const batch: BatchSettings = {
     recordsDue,
-    // Under load larger calls cost less a record: a fifth at 1,000 instead of 500. From 1,500 on the
-    // process takes twice the memory in the end, by what the allocator cannot use again.
+    // Under load larger calls cost less a record: a fifth less at 1,000 than at 500, and again at 2,000,
+    // where the memory of the process is 300 MB instead of 255 and moves by more than a tenth.
     recordsMax: policy?.maxRecords ? recordsDue : batchRecordsWaiting,
     bytesMax: read.count(
       `${path}.batch.max_bytes`,
