@@ -408,6 +408,8 @@ export const sourceBytesMax = 128 * 1024 * 1024;
 export const pressureThresholds: readonly number[] = [0.6, 0.8, 0.9, 0.95];
 /** How far below its threshold a level of pressure ends. */
 export const pressureHysteresis = 0.05;
+/** Bytes of answers that the source of a push stream has not read; above it the stream is not read either. */
+export const pushAnswersBytesMax = 4 * 1024 * 1024;
 /** Records that one push stream may have under way and credit for, together. */
 export const creditWindowRecords = 20_000;
 /** What is left of a grant of credit lapses after this. */

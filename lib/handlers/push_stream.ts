@@ -1,10 +1,11 @@
 /**
  * One stream on which records are pushed, whichever service it is of. A message is taken as bytes: its
- * records are indexed and not decoded. A stream is read only while there is room for its records; one
- * that its source ends stays open until all of them are settled, so that no ack is lost by an early
- * goodbye.
+ * records are indexed and not decoded. A stream is read only while there is room for its records and its
+ * source reads what it is told; one that its source ends stays open until all of them are settled, so
+ * that no ack is lost by an early goodbye.
  */
 import type { SourceListener, SourceSession } from "../flow/source_session.ts";
+import { pushAnswersBytesMax } from "../limits.ts";
 import { Outbox } from "./outbox.ts";
 
 /** Where a batch is in a message. */
@@ -30,7 +31,7 @@ export interface PushWire {
 
 /** One stream of a source, between its messages and its session. */
 export class PushStream implements SourceListener {
-  readonly answers: Outbox = new Outbox();
+  readonly answers: Outbox = new Outbox(() => this.#wake());
   readonly #wire: PushWire;
   readonly #session: SourceSession;
   readonly #signal: AbortSignal;
@@ -94,11 +95,16 @@ export class PushStream implements SourceListener {
           if (session.unclaimed) await this.#caughtUp();
           session.accept(message, batch.start, batch.end);
         }
-        while (!this.#closed && !session.mayRead) await this.#woken();
+        while (!this.#closed && !this.#mayRead) await this.#woken();
       }
     } finally {
       while (!this.#closed && session.underWay > 0) await this.#woken();
     }
+  }
+
+  /** Whether there is room for one more batch, and for what there will be to tell of it. */
+  get #mayRead(): boolean {
+    return this.answers.bytes < pushAnswersBytesMax && this.#session.mayRead;
   }
 
   #woken(): Promise<void> {

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { SourceSession } from "../../../lib/flow/source_session.ts";
+import { pushAnswersBytesMax } from "../../../lib/limits.ts";
 import {
   PushStream,
   type PushWire,
@@ -69,6 +70,39 @@ Deno.test("PushStream reads on only when there is room, and ends once all is ack
   assertEquals((await reading).length, 5);
   pushed.stream.close();
   await pushed.world.flow.close();
+});
+
+Deno.test("PushStream reads no more while its source does not read what it is told", async () => {
+  const world = new FlowWorld();
+  const messages = 20;
+  let read = 0;
+  async function* requests() {
+    for (; read < messages; read++) {
+      yield await Promise.resolve(
+        recordBatchMessage.encode({ records: orders(1, 1) }),
+      );
+    }
+  }
+  // Nobody takes the records: each is rejected at once.
+  const stream = new PushStream(
+    { ...wire, acked: () => new Uint8Array(pushAnswersBytesMax / 4) },
+    (listener) => world.flow.openSource(listener),
+    requests(),
+    new AbortController().signal,
+  );
+  for (let turn = 0; turn < 100; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assertEquals(
+    read,
+    3,
+    "what is told of the fourth fills the bound",
+  );
+  const answers = await Array.fromAsync(stream.answers);
+  assertEquals(answers.filter(({ length }) => length > 0).length, messages);
+  assertEquals([read, stream.answers.bytes], [messages, 0]);
+  stream.close();
+  await world.flow.close();
 });
 
 Deno.test("PushStream.close() lets its session go, though it waits for room", async () => {
