@@ -104,7 +104,7 @@ export const cachedTextBytesMax = 128;
 
 /** Characters of an id that the state keeps; a longer one is InvalidArgument. */
 export const idCharsMax = 512;
-/** Labels of one service; more are InvalidArgument. */
+/** Labels of one service, and of what selects services; more are InvalidArgument. */
 export const serviceLabelsMax = 256;
 /** Characters of all that one service says of itself; more are InvalidArgument. */
 export const serviceCharsMax = 65_536;

@@ -11,6 +11,7 @@ import {
   EventType,
   type HeartbeatRequest,
   type HeartbeatResponse,
+  type ListServicesRequest,
   type RegisteredService as WireService,
   type ServiceRegistryMethods,
 } from "../../proto/messages/registry.ts";
@@ -27,6 +28,7 @@ import {
   initialCredits,
   serviceDrainMs,
   serviceDrainMsMax,
+  serviceLabelsMax,
 } from "../limits.ts";
 import { requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
@@ -158,12 +160,9 @@ export class RegistryHandler implements RegistryHandlers {
   }
 
   listServices: Method<"listServices"> = async (request, { signal }) => {
+    const query = queryOf(request, request.includeUnhealthy);
     const state = await this.#replicated.upToDate(signal);
-    const services = state.services.list({
-      type: request.typeFilter,
-      labels: request.labelSelector,
-      includeUnhealthy: request.includeUnhealthy,
-    });
+    const services = state.services.list(query);
     return { services: services.map((service) => this.#toWire(service)) };
   };
 
@@ -176,11 +175,7 @@ export class RegistryHandler implements RegistryHandlers {
     void
   > {
     const { metadata } = this.#replicated;
-    const query: ServiceQuery = {
-      type: request.typeFilter,
-      labels: request.labelSelector,
-      includeUnhealthy: true,
-    };
+    const query = queryOf(request, true);
     const state = await this.#replicated.upToDate(signal);
     // Taken in one go, so that no change falls between the two.
     const index = metadata.appliedIndex;
@@ -317,6 +312,23 @@ export class RegistryHandler implements RegistryHandlers {
       ? partitions
       : [...new Set(partitions)].sort((a, b) => a - b);
   }
+}
+
+/** The services that a request means. Each is held against all labels, so that these are bounded. */
+function queryOf(
+  { typeFilter: type, labelSelector: labels }: Pick<
+    ListServicesRequest,
+    "typeFilter" | "labelSelector"
+  >,
+  includeUnhealthy: boolean,
+): ServiceQuery {
+  const count = Object.keys(labels).length;
+  if (count <= serviceLabelsMax) return { type, labels, includeUnhealthy };
+  throw invalidArgument(
+    "label_selector",
+    `must have at most ${serviceLabelsMax} labels, as a service has`,
+    `${count} labels`,
+  );
 }
 
 function drainMsOf(timeout: Duration | undefined): number {

@@ -2,7 +2,7 @@
  * What a stage is and who does its work, with its defaults filled in. Settings that would do nothing
  * on a stage of its kind are faults: whoever set them expects something of them.
  */
-import { parallelismMax } from "../limits.ts";
+import { parallelismMax, serviceLabelsMax } from "../limits.ts";
 import type { ServiceSelector, Stage } from "../../proto/messages/router.ts";
 import type { Faults } from "./faults.ts";
 import { SettingReader } from "./setting_reader.ts";
@@ -61,6 +61,7 @@ export function stageSettings(
       delivery === "push",
       `${path}.service_selector`,
       read,
+      faults,
     ),
     parallelism: read.count(
       `${path}.parallelism`,
@@ -142,7 +143,16 @@ function selection(
   required: boolean,
   path: string,
   read: SettingReader,
+  faults: Faults,
 ): ServiceSelection {
+  const labels = new Map(Object.entries(selector?.labels ?? {}));
+  if (labels.size > serviceLabelsMax) {
+    faults.add(
+      `${path}.labels`,
+      `must have at most ${serviceLabelsMax} labels, as a service has`,
+      `${labels.size} labels`,
+    );
+  }
   return {
     serviceName: read.name(
       `${path}.service_name`,
@@ -150,7 +160,7 @@ function selection(
       required,
     ),
     groupId: read.name(`${path}.group_id`, selector?.groupId ?? "", false),
-    labels: new Map(Object.entries(selector?.labels ?? {})),
+    labels,
     loadBalance: read.choice(
       `${path}.load_balance`,
       selector?.loadBalance ?? 0,

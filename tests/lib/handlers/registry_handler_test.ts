@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { onlyItem } from "../../../clients/only_item.ts";
 import { Code } from "../../../lib/errors.ts";
 import { registryService } from "../../../lib/handlers/registry_handler.ts";
 import {
@@ -143,6 +144,28 @@ Deno.test("register() refuses a service of 100,000 labels without a word to the 
   );
   assertEquals(error.details[0]?.field, "metadata.labels");
   assertEquals(node.replicated.metadata.appliedIndex, appliedIndex);
+});
+
+Deno.test("listServices() and watchServices() refuse a selector of more labels than a service has", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { calls } = cluster.node(1);
+  const selector = (count: number) => ({
+    labelSelector: Object.fromEntries(
+      Array.from({ length: count }, (_, at) => [`label-${at}`, "x"]),
+    ),
+  });
+  await calls.unary(methods.listServices, selector(serviceLabelsMax));
+  const request = selector(serviceLabelsMax + 1);
+  const list = calls.unary(methods.listServices, request);
+  const watch = calls.stream(methods.watchServices, onlyItem(request)).next();
+  for (const refused of [list, watch]) {
+    const { details } = await rejection(refused, Code.InvalidArgument);
+    assertEquals(details, [{
+      field: "label_selector",
+      description:
+        'must have at most 256 labels, as a service has, found "257 labels"',
+    }]);
+  }
 });
 
 Deno.test("register() refuses a request id of another length", async () => {

@@ -101,6 +101,18 @@ Deno.test("stageSettings() refuses a delivery that it does not know, or not on a
   ]);
 });
 
+Deno.test("stageSettings() refuses a selector of more labels than a service has", () => {
+  const labels = Object.fromEntries(
+    Array.from({ length: 257 }, (_, at) => [`label-${at}`, "x"]),
+  );
+  assertEquals(
+    faultsOf(stage("s", "sink", { serviceSelector: { ...selector, labels } })),
+    [
+      'stages[0].service_selector.labels: must have at most 256 labels, as a service has, found "257 labels"',
+    ],
+  );
+});
+
 Deno.test("stageSettings() refuses a kind, policy or balance that it does not know", () => {
   for (const stageType of [0, 5, -1]) {
     assertEquals(faultsOf({ ...stage("s", "sink"), stageType }), [
