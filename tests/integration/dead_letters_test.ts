@@ -91,6 +91,21 @@ Deno.test("a dead letter that fails again keeps its id and its history, and is g
   assertEquals((await letters.stats()).count, 0n);
 });
 
+Deno.test("a dead letter that two calls replay at once is sent through once", async () => {
+  const run = await begin();
+  await using _ = run.setup;
+  const letters = await lettersOf(run);
+  run.picky.broken = false;
+  const both = await Promise.all(
+    [1, 2].map(() => Array.fromAsync(letters.replay({ pipelineId: "line" }))),
+  );
+  const settled = both.flat().filter(({ status }) =>
+    status === ReplayStatus.Settled
+  );
+  assertEquals(settled.length, 10);
+  assertEquals(run.stored.length, 1_000);
+});
+
 Deno.test("dead letters whose pipeline is gone are kept, and a replay says why", async () => {
   const run = await begin();
   await using _ = run.setup;

@@ -100,9 +100,9 @@ Deno.test("Flow drops and counts misses, or retries and dead-letters them, as th
       through("lookup", { ...lookup(onMiss, 60_000), ...retries(3, 10) }),
     );
     const source = world.source();
-    source.push([visit(1, "bern"), visit(2, "nowhere")]);
-    assert(world.time.runUntil(() => source.told.length === 2, 1_000));
-    assertEquals(world.sequencesOf("archive"), [[1]]);
+    source.push([visit(1, "bern"), visit(2, "nowhere"), visit(3, "ulm")]);
+    assert(world.time.runUntil(() => source.told.length === 3, 1_000));
+    assertEquals(world.sequencesOf("archive").flat(), [1, 3]);
     const drops = onMiss === LookupMissPolicy.Drop;
     assertEquals(world.flow.counters.dropped, drops ? 1 : 0);
     assertEquals(
@@ -126,6 +126,28 @@ Deno.test("Flow retries a record on which the lookup fails, and gives it up with
   source.push([visit(1, "war"), visit(2, "bern")]);
   assert(world.time.runUntil(() => source.told.length === 2, 1_000));
   assertEquals(world.sequencesOf("enrich"), [[1, 2], [1]]);
+  assertEquals(world.letters[0]!.errorMessage, "no peace");
+  world.flow.close();
+});
+
+Deno.test("Flow gives a record up with what the lookup said last, whatever it said before", () => {
+  const world = new FlowWorld();
+  world.serve("archive", writesAll);
+  let calls = 0;
+  world.serve("enrich", ([record]) => {
+    const originalId = record!.id;
+    return {
+      results: calls++ === 0
+        ? [{ originalId, status: 2 }]
+        : [{ originalId, status: 3, errorMessage: "no peace" }],
+    };
+  });
+  world.flow.setPipeline(
+    through("lookup", { ...lookup(LookupMissPolicy.Error), ...retries(2, 10) }),
+  );
+  const source = world.source();
+  source.push([visit(1, "bern")]);
+  assert(world.time.runUntil(() => source.told.length === 1, 1_000));
   assertEquals(world.letters[0]!.errorMessage, "no peace");
   world.flow.close();
 });

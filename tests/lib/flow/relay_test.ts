@@ -21,6 +21,7 @@ import {
   type Service,
   writesAll,
 } from "../../fixtures/flow_world.ts";
+import { batches } from "../../fixtures/flow_pipelines.ts";
 import { edge, stage, validPipeline } from "../../fixtures/pipelines.ts";
 import { Later } from "../../fixtures/virtual_time.ts";
 
@@ -126,6 +127,31 @@ Deno.test("a record handed over is acked when the other flow has settled it", ()
   assertEquals(there.committed.size, 0);
   pods.run(() => here.committed.size > 0);
   assertEquals(here.committed.get("orders/0"), 100n);
+  pods.close();
+});
+
+Deno.test("a batch handed over is answered once, when all of it is settled", () => {
+  const pods = new Pods("archive");
+  const { here, there } = pods;
+  here.serve("split", passesOn);
+  there.flow.setPipeline(validPipeline({
+    stages: [
+      stage("orders", "source"),
+      stage("split", "transform"),
+      stage("archive", "sink", batches(10)),
+    ],
+    edges: [edge("orders", "split"), edge("split", "archive")],
+  }));
+  there.serve(
+    "archive",
+    (records) => ({ ...writesAll(records), afterMs: 20 }),
+  );
+  const source = here.source();
+  source.push(orders(1, 100));
+  assert(pods.run(() => source.told.length === 100));
+  assertEquals(new Set(source.outcomes()), new Set(["Accepted"]));
+  assertEquals(pods.handovers, 1);
+  assertEquals(there.sequencesOf("archive").flat().length, 100);
   pods.close();
 });
 
