@@ -12,6 +12,7 @@ import {
   RegistryClient,
   StageType,
 } from "@conveyor/grpc";
+import { statuses } from "../fixtures/raw_push.ts";
 import {
   line,
   numberOf,
@@ -99,6 +100,21 @@ Deno.test("a disabled pipeline takes nothing, and its records are rejected with 
     (await source.push(numbers(1)))[0]?.status,
     AckStatus.Accepted,
   );
+});
+
+Deno.test("records of a pipeline that is deleted go back to their source", async () => {
+  await using setup = await RouterSetup.start();
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  const source = await setup.source();
+  const pushed = source.push(numbers(10));
+  await until(async () =>
+    (await admin.metrics()).conveyor_records_under_way === 10
+  );
+  await admin.deletePipeline("line", true);
+  const outcomes = await pushed;
+  assertEquals(statuses(outcomes), { Rejected: 10 });
+  assert(outcomes[0]!.error.includes("pipeline"), outcomes[0]!.error);
 });
 
 Deno.test("an invalid pipeline is refused with every fault and its path", async () => {
