@@ -49,6 +49,20 @@ Deno.test("sequence numbers up to 2^64-1 pass exactly, and nothing comes behind 
   assertEquals(again?.status, AckStatus.Duplicate);
 });
 
+Deno.test("a record up to an offset that somebody else commits is a duplicate, also where the partition is known", async () => {
+  const { setup, records } = await stored();
+  await using _ = setup;
+  const source = await setup.source();
+  assertEquals(statuses(await source.push(numbers(1))), { Accepted: 1 });
+  const checkpoints = await setup.checkpoints();
+  await checkpoints.commitOffset("numbers", 0, 100n);
+  assertEquals(statuses(await source.push(numbers(2, 100))), {
+    Duplicate: 1,
+    Accepted: 1,
+  });
+  assertEquals(records.map(numberOf), [1, 101]);
+});
+
 Deno.test("10,000 partitions of a source keep their records apart", async () => {
   const { setup, records } = await stored();
   await using _ = setup;
