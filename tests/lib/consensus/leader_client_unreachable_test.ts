@@ -63,5 +63,13 @@ Deno.test(
       );
       assert(error.message.includes("127.0.0.1"), error.message);
     }
+    const { host } = new URL(gone.url);
+    await using back = await serveCluster(cluster, 1, host);
+    await client.propose(
+      member(2, back),
+      new Uint8Array(16),
+      offsetCommand(1n),
+      signal,
+    );
   },
 );

@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { LeaseRenewal } from "../../../lib/consensus/lease_keeper.ts";
 import { Code, ConveyorError } from "../../../lib/errors.ts";
-import { leaseRenewalsWaitMs, leaseSweepMs } from "../../../lib/limits.ts";
+import {
+  leaseRenewalsWaitingMax,
+  leaseRenewalsWaitMs,
+  leaseSweepMs,
+} from "../../../lib/limits.ts";
 import { healthOf } from "../../../lib/state/services.ts";
 import { HealthStatus } from "../../../proto/messages/common.ts";
 import type { LeaseRef } from "../../../proto/messages/state.ts";
@@ -240,6 +244,24 @@ Deno.test("holders that are heard of again together need no second heartbeat", a
     await until(() => healthy() >= Math.min(ids.length, 1_000 * sweep));
     await cluster.time.advance(leaseSweepMs);
   }
+});
+
+Deno.test("renewals that wait on one node are bounded, and what is more is refused at once", async () => {
+  await using cluster = await StateCluster.start(3);
+  await keeper(cluster);
+  const { leases } = cluster.node(await cluster.follower());
+  const lease = leaseOf("a", { registrationId: "r" });
+  const waiting = Array.from(
+    { length: leaseRenewalsWaitingMax },
+    () => leases.renew(lease),
+  );
+  const settled = Promise.allSettled(waiting);
+  await rejection(
+    Promise.resolve(leases.renew(lease)),
+    Code.ResourceExhausted,
+  );
+  await leases.close();
+  for (const { status } of await settled) assertEquals(status, "rejected");
 });
 
 Deno.test("close() refuses what waits and lets no timer stand", async () => {
