@@ -458,8 +458,9 @@ Deno.test("watchPipelineAssignments() tells the present assignments, then each c
     return `${EventType[eventType]} ${assignment?.pipelineId}`;
   };
   assertEquals(await told(), "Assigned orders");
-  await enter(leader, "other", ["else"]);
+  // The first change behind those that were told: none may be passed over.
   await create(leader, pipelineConfig({ id: "more" }));
+  await enter(leader, "other", ["else"]);
   await leader.calls.unary(adminService.methods.updatePipeline, {
     pipelineId: "more",
     config: pipelineConfig({
