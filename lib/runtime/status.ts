@@ -47,13 +47,15 @@ function isReserved(name: string): boolean {
  * Deno reports a connection that was lost under a call as INTERNAL with the first of these texts,
  * where Node says UNAVAILABLE (seen with Deno 2.9.6); unnecessary once Deno passes the reset code on.
  * The second and third are grpc-js's for a connection whose socket failed, unless it was by a reset
- * or in time, or was written to after its peer had closed it; the fourth for a call that was begun on
- * a connection to which the server had just said goodbye.
+ * or in time, or was written to after its peer had closed it; the fourth for one that its server ended
+ * with an error, as it does with a client that gives up more calls than HTTP/2 servers bear; the last
+ * for a call that was begun on a connection to which the server had just said goodbye.
  */
 const lostConnection: readonly RegExp[] = [
   /^Received RST_STREAM with code 0\b/,
   /internal client error: .*\b(EPIPE|ECONN\w+|ENOTCONN|ESHUTDOWN|EHOST\w+|ENET\w+)\b/,
   /internal client error: This socket has been ended by the other party/,
+  /internal client error: Session closed with error code \d/,
   /^Failed to start HTTP\/2 stream with error .*(GOAWAY|session)/i,
 ];
 

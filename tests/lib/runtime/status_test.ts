@@ -28,6 +28,7 @@ Deno.test("errorFromStatus() reads a lost connection as Unavailable, other INTER
     const text of [
       "Received RST_STREAM with code 2 triggered by internal client error: write EPIPE",
       "Received RST_STREAM with code 2 triggered by internal client error: This socket has been ended by the other party",
+      "Received RST_STREAM with code 2 triggered by internal client error: Session closed with error code 2",
       "Failed to start HTTP/2 stream with error New streams cannot be created after receiving a GOAWAY",
       "Failed to start HTTP/2 stream with error The session has been destroyed",
     ]
