@@ -15,26 +15,30 @@ Deno.test("simulate() finds nothing wrong with the cluster, whatever goes wrong 
   const first = Number(
     Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31),
   );
-  const kinds = new Set<string>();
-  const sums = { terms: 0, snapshotsInstalled: 0, membershipChanges: 0 };
   for (let seed = first; seed < first + seeds; seed++) {
-    const result = await simulate({ seed, events });
+    const { violation, acknowledged } = await simulate({ seed, events });
     assertEquals(
-      result.violation,
+      violation,
       undefined,
       `SEED=${seed}: deno task sim --seeds 1 --seed ${seed} --events ${events}`,
     );
-    assert(result.acknowledged > 0, `SEED=${seed}: no operation was answered`);
+    assert(acknowledged > 0, `SEED=${seed}: no operation was answered`);
+  }
+});
+
+// Always the same: what a few seeds drawn at random bring on differs too much.
+Deno.test("simulate() brings on what a cluster may meet", async () => {
+  const kinds = new Set<string>();
+  const sums = { terms: 0, snapshotsInstalled: 0, membershipChanges: 0 };
+  for (let seed = 1; seed <= seeds; seed++) {
+    const result = await simulate({ seed, events });
     for (const kind of result.faults.keys()) kinds.add(kind);
     for (const what of Object.keys(sums) as (keyof typeof sums)[]) {
       sums[what] += result[what];
     }
   }
-  // Otherwise it says little.
-  assert(kinds.size > 15, `SEED=${first}: only ${[...kinds].join(", ")}`);
-  for (const [what, sum] of Object.entries(sums)) {
-    assert(sum > 0, `SEED=${first}: no ${what}`);
-  }
+  assert(kinds.size > 15, `only ${[...kinds].join(", ")}`);
+  for (const [what, sum] of Object.entries(sums)) assert(sum > 0, `no ${what}`);
 });
 
 Deno.test("simulate() run twice with one seed takes the same way", async () => {
