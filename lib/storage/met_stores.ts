@@ -6,14 +6,17 @@
 import { usable } from "./kv_file.ts";
 import { corrupt } from "./recovery.ts";
 import { storeFile } from "./store_file.ts";
+import { writeFailed } from "./write_failed.ts";
 
 /** The stores that the node of one data directory has met. */
 export class MetStores {
+  readonly #place: string;
   readonly #path: string;
   /** By node id. */
   readonly #ids: Map<number, string>;
 
-  private constructor(path: string, ids: Map<number, string>) {
+  private constructor(place: string, path: string, ids: Map<number, string>) {
+    this.#place = place;
     this.#path = path;
     this.#ids = ids;
   }
@@ -31,7 +34,7 @@ export class MetStores {
       }
       ids.set(Number(nodeId), storeId);
     }
-    return new MetStores(path, ids);
+    return new MetStores(place, path, ids);
   }
 
   /** Id of the store that the node came with; undefined for one that was never met. */
@@ -39,9 +42,21 @@ export class MetStores {
     return this.#ids.get(nodeId);
   }
 
-  /** Notes it, on the disk before this returns: whoever was let in once is known after a crash. */
+  /**
+   * Notes it, on the disk before this returns: whoever was let in once is known after a crash. StorageError,
+   * and nothing noted, when that cannot be written.
+   */
   set(nodeId: number, storeId: string): void {
     const ids = new Map([...this.#ids, [nodeId, storeId]]);
+    try {
+      this.#write(ids);
+    } catch (error) {
+      throw writeFailed(`"met" of ${this.#place}`, error);
+    }
+    this.#ids.set(nodeId, storeId);
+  }
+
+  #write(ids: ReadonlyMap<number, string>): void {
     const draft = `${this.#path}.new`;
     using file = Deno.openSync(draft, {
       write: true,
@@ -52,7 +67,6 @@ export class MetStores {
     file.writeSync(new TextEncoder().encode(lines.join("")));
     file.syncSync();
     Deno.renameSync(draft, this.#path);
-    this.#ids.set(nodeId, storeId);
   }
 }
 

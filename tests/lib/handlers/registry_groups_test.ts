@@ -39,6 +39,15 @@ async function member(node: StateNode, serviceId: string) {
   };
 }
 
+/** Makes a pipeline whose stage `out` has so many lanes. */
+async function withLanes(node: StateNode, parallelism: number): Promise<void> {
+  await node.calls.unary(adminService.methods.createPipeline, {
+    config: pipelineConfig({
+      stages: [stage("in", "source"), stage("out", "sink", { parallelism })],
+    }),
+  });
+}
+
 Deno.test("joinGroup() shares the partitions out, and members hear of it: revocations first", async () => {
   await using cluster = await StateCluster.start(1);
   const node = cluster.node(1);
@@ -70,14 +79,7 @@ Deno.test("joinGroup() shares the partitions out, and members hear of it: revoca
 Deno.test("a member that keeps what it has hears of each new generation, and commits under it", async () => {
   await using cluster = await StateCluster.start(1);
   const node = cluster.node(1);
-  await node.calls.unary(adminService.methods.createPipeline, {
-    config: pipelineConfig({
-      stages: [
-        stage("in", "source"),
-        stage("out", "sink", { parallelism: 1 }),
-      ],
-    }),
-  });
+  await withLanes(node, 1);
   const a = await member(node, "a");
   await register(node, "b");
   await join(node, "a", "out");
@@ -167,14 +169,7 @@ Deno.test("a member whose lease ends loses its partitions to the others", async 
 Deno.test("joinGroup() takes the parallelism of the stage that the group serves", async () => {
   await using cluster = await StateCluster.start(1);
   const node = cluster.node(1);
-  await node.calls.unary(adminService.methods.createPipeline, {
-    config: pipelineConfig({
-      stages: [
-        stage("in", "source"),
-        stage("out", "sink", { parallelism: 4 }),
-      ],
-    }),
-  });
+  await withLanes(node, 4);
   await register(node, "a");
   const { assignedPartitions } = await join(node, "a", "out");
   assertEquals(assignedPartitions, [0, 1, 2, 3]);

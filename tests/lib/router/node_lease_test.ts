@@ -38,20 +38,12 @@ function liveOn(cluster: StateCluster, id: number): number[] {
     .filter(({ expired }) => !expired).map(({ nodeId }) => nodeId);
 }
 
-/** Lets time pass in steps in which leases are renewed and swept. */
-async function pass(cluster: StateCluster, ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += leaseSweepMs) {
-    await cluster.time.advance(leaseSweepMs);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** Lets time pass until this holds: a sweep that came too early is repeated by the next. */
 async function passUntil(
   cluster: StateCluster,
   holds: () => boolean,
 ): Promise<void> {
-  while (!holds()) await pass(cluster, leaseSweepMs);
+  while (!holds()) await cluster.pass(leaseSweepMs);
 }
 
 Deno.test("NodeLease holds while it is renewed, and gives itself up at once", async () => {
@@ -60,7 +52,7 @@ Deno.test("NodeLease holds while it is renewed, and gives itself up at once", as
   await until(() => lease.held);
   assertEquals(liveOn(cluster, 1), [1]);
   const { generation } = cluster.node(1).replicated.state.nodes;
-  await pass(cluster, 2 * nodeLeaseMs);
+  await cluster.pass(2 * nodeLeaseMs);
   assert(lease.held);
   assertEquals(cluster.node(1).replicated.state.nodes.generation, generation);
   assertEquals(told, [true]);
@@ -80,7 +72,7 @@ Deno.test("NodeLease ends by itself when no word comes through, before others co
   cluster.raft.isolate(away);
   while (leaving.lease.held) {
     assert(liveOn(cluster, leader).includes(away));
-    await pass(cluster, leaseSweepMs);
+    await cluster.pass(leaseSweepMs);
   }
   assertEquals(leaving.told, [true, false]);
   await passUntil(cluster, () => !liveOn(cluster, leader).includes(away));

@@ -19,7 +19,6 @@ async function pulling(
   work: (
     supervisor: PullSupervisor,
     pulls: () => number | undefined,
-    pass: (ms: number) => Promise<void>,
   ) => Promise<void>,
 ): Promise<void> {
   const { replicated, leases, calls } = cluster.node(nodeId);
@@ -44,12 +43,6 @@ async function pulling(
   });
   const pulls = (): number | undefined =>
     [...supervisor.metrics()][0]?.samples[0]?.value;
-  const pass = async (ms: number): Promise<void> => {
-    for (let passed = 0; passed < ms; passed += leaseSweepMs) {
-      await time.advance(leaseSweepMs);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
   await register(cluster.node(nodeId), "ticks", {
     identity: {
       serviceId: "ticks",
@@ -68,8 +61,8 @@ async function pulling(
   });
   supervisor.start("http://node");
   await until(() => replicated.state.nodes.list().length === 1);
-  while (pulls() !== 1) await pass(leaseSweepMs);
-  await work(supervisor, pulls, pass);
+  while (pulls() !== 1) await cluster.pass(leaseSweepMs);
+  await work(supervisor, pulls);
   await supervisor.close();
 }
 
@@ -77,13 +70,13 @@ Deno.test("PullSupervisor pulls nothing any more once its node may be given up, 
   await using cluster = await StateCluster.start(3, steadyLead);
   const nodeId = await cluster.follower();
   const { state } = cluster.node(nodeId).replicated;
-  await pulling(cluster, nodeId, async (_supervisor, pulls, pass) => {
+  await pulling(cluster, nodeId, async (_supervisor, pulls) => {
     cluster.raft.isolate(nodeId);
-    await pass(2 * nodeLeaseMs);
+    await cluster.pass(2 * nodeLeaseMs);
     assertEquals(state.nodes.pullOwner("ticks", 0)?.nodeId, nodeId);
     assertEquals(pulls(), 0);
     cluster.raft.heal();
-    while (pulls() !== 1) await pass(leaseSweepMs);
+    while (pulls() !== 1) await cluster.pass(leaseSweepMs);
   });
 });
 

@@ -32,7 +32,9 @@ Deno.test("MetStores refuses what is damaged", async () => {
 Deno.test("MetStores takes nobody for met whom it could not note", async () => {
   await inMemoryDirectory(async (directory) => {
     const met = await MetStores.open(`${directory}/gone`);
-    assertThrows(() => met.set(2, "a"), Deno.errors.NotFound);
+    const error = assertThrows(() => met.set(2, "a"), StorageError);
+    assertEquals(error.fault, "writeFailed");
+    assert(error.message.includes(`${directory}/gone`), error.message);
     assertEquals(met.get(2), undefined);
   });
 });
