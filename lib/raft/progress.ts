@@ -19,6 +19,7 @@ export class Progress {
   learner: boolean;
   /** Heard from since the last check of the quorum. */
   recentActive = false;
+  #wasActive = false;
   readonly inflights: Inflights;
   #match: number;
   #next: number;
@@ -147,6 +148,13 @@ export class Progress {
     return true;
   }
 
+  /** Whether it was heard from since the last check; what is heard from now on counts for the next. */
+  takeActive(): boolean {
+    this.#wasActive = this.recentActive;
+    this.recentActive = false;
+    return this.#wasActive;
+  }
+
   /** The view as operators see it. */
   status(id: number): PeerStatus {
     return {
@@ -157,7 +165,7 @@ export class Progress {
       next: this.#next,
       paused: this.paused,
       pendingSnapshot: this.#pendingSnapshot,
-      recentActive: this.recentActive,
+      recentActive: this.recentActive || this.#wasActive,
       inflight: this.inflights.count,
       inflightFull: this.inflights.full,
     };

@@ -93,8 +93,7 @@ export class Tracker {
     const active = new Map<number, boolean>();
     for (const id of this.#ids) {
       const progress = this.#progress.get(id)!;
-      active.set(id, id === self || progress.recentActive);
-      if (id !== self) progress.recentActive = false;
+      active.set(id, id === self || progress.takeActive());
     }
     const { voters, votersOutgoing } = this.#membership;
     return majorityVote(voters, active) === "won" &&

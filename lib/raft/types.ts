@@ -189,6 +189,7 @@ export interface PeerStatus {
   readonly next: number;
   readonly paused: boolean;
   readonly pendingSnapshot: number;
+  /** Heard from since the last check of the quorum but one: just after a check nobody has spoken yet. */
   readonly recentActive: boolean;
   readonly inflight: number;
   readonly inflightFull: boolean;

@@ -91,6 +91,17 @@ Deno.test("Tracker checkQuorumActive() counts itself and who was heard from sinc
   assert(one.checkQuorumActive(1));
 });
 
+Deno.test("Tracker tells a member as heard from until a whole check has passed without it", () => {
+  const one = tracker([1, 2, 3]);
+  one.get(3)!.recentActive = true;
+  const told: boolean[] = [];
+  for (let check = 0; check < 3; check++) {
+    told.push(one.get(3)!.status(3).recentActive);
+    one.checkQuorumActive(1);
+  }
+  assertEquals(told, [true, true, false]);
+});
+
 Deno.test("Tracker checkQuorumActive() leaves learners out", () => {
   const one = tracker([1, 2, 3], [4]);
   one.checkQuorumActive(1);
