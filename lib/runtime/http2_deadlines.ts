@@ -7,19 +7,9 @@
  * Unnecessary once a release of grpc-js waits for as long as it is told to; the test of this file then
  * passes without it.
  */
-import http2 from "node:http2";
-import type { Http2Server, IncomingHttpHeaders } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import { timeoutMsMax } from "../limits.ts";
-
-/** Marks node:http2 as patient, for every copy of this package in the process. */
-const installed = Symbol.for("@conveyor/grpc http2 deadlines");
-
-/** What is replaced in node:http2, whatever the overloads. */
-interface PatientHttp2 {
-  [installed]?: true;
-  createServer(...args: unknown[]): Http2Server;
-  createSecureServer(...args: unknown[]): Http2Server;
-}
+import { hookHttp2 } from "./http2_hooks.ts";
 
 const name = "grpc-timeout";
 const unitMs: Readonly<Record<string, number>> = {
@@ -30,19 +20,10 @@ const unitMs: Readonly<Record<string, number>> = {
 
 /** Bounds the deadlines of all calls that servers get from now on; harmless when done before. */
 export function installHttp2Deadlines(): void {
-  const target = http2 as unknown as PatientHttp2;
-  if (target[installed]) return;
-  target[installed] = true;
-
-  for (const method of ["createServer", "createSecureServer"] as const) {
-    const create = target[method];
-    target[method] = (...args) =>
-      create.apply(http2, args).prependListener(
-        "stream",
-        // All listeners are given the same object.
-        (_, headers) => bound(headers),
-      );
-  }
+  hookHttp2("deadlines", {
+    // All listeners are given the same object.
+    call: (_, headers, side) => side === "server" ? bound(headers) : undefined,
+  });
 }
 
 function bound(headers: IncomingHttpHeaders): void {

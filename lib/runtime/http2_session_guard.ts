@@ -13,38 +13,17 @@
  * Unnecessary from the first release that passes `deno task soak` unguarded; the
  * test of this file fails on a release that survives without it.
  */
-import http2 from "node:http2";
-import type { ClientHttp2Session, Http2Server, Http2Session } from "node:http2";
-
-/** Marks node:http2 as guarded, for every copy of this package in the process. */
-const installed = Symbol.for("@conveyor/grpc http2 session guard");
-
-/** What this guard replaces in node:http2, whatever the overloads. */
-interface GuardedHttp2 {
-  [installed]?: true;
-  createServer(...args: unknown[]): Http2Server;
-  createSecureServer(...args: unknown[]): Http2Server;
-  connect(...args: unknown[]): ClientHttp2Session;
-}
+import type { Http2Session } from "node:http2";
+import { hookHttp2 } from "./http2_hooks.ts";
 
 /** Guards every session that is made from now on; harmless when done before. */
 export function installHttp2SessionGuard(): void {
-  const guarded = http2 as unknown as GuardedHttp2;
-  if (guarded[installed]) return;
-  guarded[installed] = true;
-
-  for (const name of ["createServer", "createSecureServer"] as const) {
-    const create = guarded[name];
-    guarded[name] = (...args) =>
-      create.apply(http2, args).prependListener("session", deferEnd);
-  }
-  const connect = guarded.connect;
-  guarded.connect = (...args) => {
-    const session = connect.apply(http2, args);
-    deferEnd(session);
-    noteEnd(session);
-    return session;
-  };
+  hookHttp2("session guard", {
+    session: (session, side) => {
+      deferEnd(session);
+      if (side === "client") noteEnd(session);
+    },
+  });
 }
 
 /** Client sessions that were asked to end and have not yet. */

@@ -9,54 +9,12 @@
  *
  * Unnecessary once the runtime gathers by itself; the test of this file then passes without it.
  */
-import http2 from "node:http2";
-import type { ClientHttp2Session, Http2Server } from "node:http2";
 import type { Duplex } from "node:stream";
-
-/** Marks node:http2 as gathering, for every copy of this package in the process. */
-const installed = Symbol.for("@conveyor/grpc http2 write gathering");
-
-/** What is replaced in node:http2, whatever the overloads. */
-interface GatheringHttp2 {
-  [installed]?: true;
-  createServer(...args: unknown[]): Http2Server;
-  createSecureServer(...args: unknown[]): Http2Server;
-  connect(...args: unknown[]): ClientHttp2Session;
-}
-
-type CreateConnection = (...args: unknown[]) => Duplex;
+import { hookHttp2 } from "./http2_hooks.ts";
 
 /** Gathers on every connection that is made from now on; harmless when done before. */
 export function installHttp2WriteGathering(): void {
-  const target = http2 as unknown as GatheringHttp2;
-  if (target[installed]) return;
-  target[installed] = true;
-
-  const events = {
-    createServer: "connection",
-    createSecureServer: "secureConnection",
-  } as const;
-  for (const name of ["createServer", "createSecureServer"] as const) {
-    const create = target[name];
-    target[name] = (...args) =>
-      create.apply(http2, args).prependListener(events[name], gather);
-  }
-  const connect = target.connect;
-  target.connect = (authority, options, ...rest) => {
-    const create = (options as { createConnection?: CreateConnection } | null)
-      ?.createConnection;
-    // Only grpc-js is meant, and it makes its own connections.
-    if (typeof create !== "function") {
-      return connect.call(http2, authority, options, ...rest);
-    }
-    const createConnection: CreateConnection = (...args) => {
-      const socket = create(...args);
-      gather(socket);
-      return socket;
-    };
-    const gathering = { ...options as object, createConnection };
-    return connect.call(http2, authority, gathering, ...rest);
-  };
+  hookHttp2("write gathering", { connection: gather });
 }
 
 function gather(socket: Duplex): void {

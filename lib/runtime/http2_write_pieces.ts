@@ -11,25 +11,8 @@
  * Unnecessary once the runtime frees the buffer of a stream that has ended; the memory of a router is
  * then as flat without it (`deno task bench:memory`).
  */
-import http2 from "node:http2";
-import type { ClientHttp2Session, Http2Server } from "node:http2";
 import { streamPieceBytes } from "../limits.ts";
-
-/** Marks node:http2 as writing pieces, for every copy of this package in the process. */
-const installed = Symbol.for("@conveyor/grpc http2 write pieces");
-
-/** What is replaced in node:http2, whatever the overloads. */
-interface PiecewiseHttp2 {
-  [installed]?: true;
-  createServer(...args: unknown[]): Http2Server;
-  createSecureServer(...args: unknown[]): Http2Server;
-  connect(...args: unknown[]): ClientHttp2Session;
-}
-
-/** What is replaced in a client's session. */
-interface Requests {
-  request(...args: unknown[]): WrittenStream;
-}
+import { hookHttp2 } from "./http2_hooks.ts";
 
 /** What is replaced in a stream. */
 interface WrittenStream {
@@ -38,29 +21,11 @@ interface WrittenStream {
   _writev?: unknown;
 }
 
-/** Cuts what is written to every stream that is made from now on; harmless when done before. */
+/** Cuts what is written in every call that is made from now on; harmless when done before. */
 export function installHttp2WritePieces(): void {
-  const target = http2 as unknown as PiecewiseHttp2;
-  if (target[installed]) return;
-  target[installed] = true;
-
-  for (const name of ["createServer", "createSecureServer"] as const) {
-    const create = target[name];
-    target[name] = (...args) =>
-      create.apply(http2, args).prependListener("stream", writeInPieces);
-  }
-  const connect = target.connect;
-  target.connect = (...args) => {
-    const session = connect.apply(http2, args);
-    const requests = session as unknown as Requests;
-    const request = requests.request;
-    requests.request = (...args) => {
-      const stream = request.apply(session, args);
-      writeInPieces(stream);
-      return stream;
-    };
-    return session;
-  };
+  hookHttp2("write pieces", {
+    call: (stream) => writeInPieces(stream as unknown as WrittenStream),
+  });
 }
 
 function writeInPieces(stream: WrittenStream): void {

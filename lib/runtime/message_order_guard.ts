@@ -13,50 +13,20 @@
  * Unnecessary once grpc-js orders an error status after the messages before it;
  * the test of this file then passes unguarded.
  */
-import http2 from "node:http2";
-import type {
-  ClientHttp2Session,
-  ClientHttp2Stream,
-  IncomingHttpHeaders,
-} from "node:http2";
-
-/** Marks node:http2 as guarded, for every copy of this package in the process. */
-const installed = Symbol.for("@conveyor/grpc message order guard");
-
-/** What this guard replaces in node:http2, whatever the overloads. */
-interface GuardedHttp2 {
-  [installed]?: true;
-  connect(...args: unknown[]): ClientHttp2Session;
-}
+import type { Http2Stream, IncomingHttpHeaders } from "node:http2";
+import { hookHttp2 } from "./http2_hooks.ts";
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
 
-/** Guards every gRPC call that is made from now on; harmless when done before. */
+/** Guards every call that is made from now on; harmless when done before. */
 export function installMessageOrderGuard(): void {
-  const guarded = http2 as unknown as GuardedHttp2;
-  if (guarded[installed]) return;
-  guarded[installed] = true;
-
-  const connect = guarded.connect;
-  guarded.connect = (...args) => {
-    const session = connect.apply(http2, args);
-    const request = session.request;
-    session.request = (headers, options) => {
-      const stream = request.call(session, headers, options);
-      if (isGrpc(headers)) keepOrder(stream);
-      return stream;
-    };
-    return session;
-  };
+  hookHttp2("message order guard", {
+    call: (stream, _, side) =>
+      side === "client" ? keepOrder(stream) : undefined,
+  });
 }
 
-/** Other users of node:http2 in this process are left alone. */
-function isGrpc(headers: unknown): boolean {
-  const type = (headers as IncomingHttpHeaders | undefined)?.["content-type"];
-  return type?.startsWith("application/grpc") ?? false;
-}
-
-function keepOrder(stream: ClientHttp2Stream): void {
+function keepOrder(stream: Http2Stream): void {
   const emit: Emit = stream.emit.bind(stream);
   const endOfMessage = messageSplitter();
   /** Events that wait for the last message: an error status, then 'close'. */

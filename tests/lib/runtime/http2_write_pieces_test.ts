@@ -56,7 +56,10 @@ async function echoed(messages: readonly Uint8Array[]): Promise<{
   const { port } = server.address() as AddressInfo;
   const session = http2.connect(`http://127.0.0.1:${port}`);
   try {
-    const stream = session.request({ ":method": "POST", ":path": "/" });
+    const stream = session.request({
+      ":method": "POST",
+      "content-type": "application/grpc",
+    });
     const client = sizesOf(stream);
     let told = 0;
     for (const message of messages) stream.write(message, () => told++);

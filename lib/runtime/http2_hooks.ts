@@ -1,0 +1,149 @@
+/**
+ * The one place that puts itself around node:http2. grpc-js looks up there whatever it serves or dials
+ * with, so that a hook sees every connection, session and call that it makes from then on. What other
+ * users of node:http2 in this process call is left alone.
+ */
+import http2 from "node:http2";
+import type {
+  ClientHttp2Session,
+  Http2Server,
+  Http2Session,
+  Http2Stream,
+  IncomingHttpHeaders,
+  ServerHttp2Stream,
+} from "node:http2";
+import type { Duplex } from "node:stream";
+
+/** Which end of a connection this process is. */
+export type Http2Side = "server" | "client";
+
+/** Options of servers and clients, as far as a hook replaces them. */
+export interface Http2Options {
+  readonly settings?: object;
+}
+
+/** What is done to whatever node:http2 makes. */
+export interface Http2Hook {
+  /** The options to use in place of these. */
+  options?(options: Http2Options): Http2Options;
+  /** A connection, before anything goes over it. */
+  connection?(socket: Duplex): void;
+  /** A session, before its other listeners know of it. */
+  session?(session: Http2Session, side: Http2Side): void;
+  /** The stream of a gRPC call and the headers that the client sent, before its other listeners know of it. */
+  call?(
+    stream: Http2Stream,
+    headers: IncomingHttpHeaders,
+    side: Http2Side,
+  ): void;
+}
+
+type CreateConnection = (...args: unknown[]) => Duplex;
+
+/** What is replaced in node:http2, whatever the overloads. */
+interface HookedHttp2 {
+  [installed: symbol]: true;
+  createServer(options?: object, ...rest: unknown[]): Http2Server;
+  createSecureServer(options?: object, ...rest: unknown[]): Http2Server;
+  connect(
+    authority: unknown,
+    options?: object,
+    ...rest: unknown[]
+  ): ClientHttp2Session;
+}
+
+/** What is replaced in the session of a client, whatever the overloads. */
+interface Requests {
+  request(headers?: unknown, ...rest: unknown[]): Http2Stream;
+}
+
+/** The event of a server that brings a connection. */
+const connectionEvents = {
+  createServer: "connection",
+  createSecureServer: "secureConnection",
+} as const;
+
+/**
+ * Has `hook` see all that is made from now on. Harmless when a hook of this name is there already: the
+ * name counts for every copy of this package in the process.
+ */
+export function hookHttp2(name: string, hook: Http2Hook): void {
+  const target = http2 as unknown as HookedHttp2;
+  const installed = Symbol.for(`@conveyor/grpc http2 ${name}`);
+  if (target[installed]) return;
+  target[installed] = true;
+  hookServers(target, hook);
+  hookClients(target, hook);
+}
+
+function hookServers(target: HookedHttp2, hook: Http2Hook): void {
+  for (const method of ["createServer", "createSecureServer"] as const) {
+    const create = target[method];
+    target[method] = (options, ...rest) => {
+      const server = create.call(http2, optionsBy(hook, options), ...rest);
+      if (hook.connection) {
+        server.prependListener(connectionEvents[method], hook.connection);
+      }
+      if (hook.session) {
+        server.prependListener(
+          "session",
+          (session) => hook.session!(session, "server"),
+        );
+      }
+      if (hook.call) {
+        server.prependListener(
+          "stream",
+          (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+            if (isGrpc(headers)) hook.call!(stream, headers, "server");
+          },
+        );
+      }
+      return server;
+    };
+  }
+}
+
+function hookClients(target: HookedHttp2, hook: Http2Hook): void {
+  const connect = target.connect;
+  target.connect = (authority, options, ...rest) => {
+    const hooked = optionsBy(hook, connectingBy(hook, options));
+    const session = connect.call(http2, authority, hooked, ...rest);
+    hook.session?.(session, "client");
+    if (hook.call) hookRequests(session as unknown as Requests, hook);
+    return session;
+  };
+}
+
+function hookRequests(session: Requests, hook: Http2Hook): void {
+  const request = session.request;
+  session.request = (headers, ...rest) => {
+    const stream = request.call(session, headers, ...rest);
+    if (isGrpc(headers)) hook.call!(stream, headers, "client");
+    return stream;
+  };
+}
+
+/** Only a client that makes its own connections is meant: grpc-js does. */
+function connectingBy(hook: Http2Hook, options?: object): object | undefined {
+  const { createConnection: create } = (options ?? {}) as {
+    readonly createConnection?: CreateConnection;
+  };
+  if (!hook.connection || !create) return options;
+  const createConnection: CreateConnection = (...args) => {
+    const socket = create(...args);
+    hook.connection!(socket);
+    return socket;
+  };
+  return { ...options, createConnection };
+}
+
+function optionsBy(hook: Http2Hook, options?: object): object | undefined {
+  // Where there are none, a listener may be in their place.
+  if (!hook.options || typeof options === "function") return options;
+  return { ...options, ...hook.options(options ?? {}) };
+}
+
+function isGrpc(headers: unknown): headers is IncomingHttpHeaders {
+  const type = (headers as IncomingHttpHeaders | undefined)?.["content-type"];
+  return type?.startsWith("application/grpc") ?? false;
+}
