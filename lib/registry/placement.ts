@@ -10,11 +10,15 @@
  *
  * A stage whose service no sidecar has stays without a place: its records wait there, like for any
  * service that is away.
+ *
+ * When a sidecar comes or goes, what the others run is made anew only where it can hang on that one:
+ * many pipelines over many sidecars would otherwise hold up the node each time.
  */
 import type {
   PipelineAssignment,
   StageAssignment,
 } from "../../proto/messages/sidecar.ts";
+import { PlacementShape, shapeKeyOf } from "./placement_shape.ts";
 import { chooseByRendezvous, hashPair, hashText } from "./rendezvous.ts";
 
 /** A stage, as far as its place depends on it. */
@@ -53,63 +57,127 @@ export type SidecarsWith = (
   stageType: number,
 ) => readonly PlaceableSidecar[];
 
-const sourceType = 1;
+/** Sidecars that are no longer as they were: by id, as they were; undefined: there was none. */
+export type ChangedSidecars = ReadonlyMap<string, PlaceableSidecar | undefined>;
 
-/** What each sidecar that takes part is to run, by its id. */
-export function placePipeline(
-  pipeline: PlaceablePipeline,
-  sidecarsWith: SidecarsWith,
-): Map<string, PipelineAssignment> {
-  const route = new Route(pipeline, sidecarsWith);
-  const assignments = new Map<string, PipelineAssignment>();
-  for (const sidecar of route.participants()) {
-    assignments.set(sidecar.id, route.seenFrom(sidecar));
+/** The assignments that a pipeline has, by the sidecar's id. */
+export type HeldAssignments = ReadonlyMap<
+  string,
+  { readonly assignment: Readonly<PipelineAssignment> }
+>;
+
+/** What leads from the assignments that a pipeline has to those that it is to have. */
+export interface Moves {
+  /** Ids of the sidecars that run nothing of it any more, in order. */
+  readonly revoked: readonly string[];
+  /** Assignments that are new or say something else, by the sidecar's id, in order. */
+  readonly placed: ReadonlyMap<string, PipelineAssignment>;
+}
+
+/** Places pipelines, all by the same sidecars. */
+export class Placement {
+  readonly #sidecarsWith: SidecarsWith;
+  readonly #changed: ChangedSidecars | undefined;
+  readonly #shapes: Map<string, PlacementShape> = new Map();
+
+  /**
+   * `changed` are all sidecars that changed since the assignments were made that the pipelines have:
+   * what cannot hang on them is then not looked at. Undefined: it may be the pipelines that changed.
+   * Both lead to the same.
+   */
+  constructor(sidecarsWith: SidecarsWith, changed?: ChangedSidecars) {
+    this.#sidecarsWith = sidecarsWith;
+    this.#changed = changed;
   }
-  return assignments;
+
+  /** How the assignments of a pipeline move. */
+  moves(
+    pipeline: PlaceablePipeline,
+    held: HeldAssignments = new Map(),
+  ): Moves {
+    const { stages } = pipeline;
+    const key = shapeKeyOf(stages);
+    let shape = this.#shapes.get(key);
+    if (!shape) {
+      shape = new PlacementShape(stages, this.#sidecarsWith, this.#changed);
+      this.#shapes.set(key, shape);
+    }
+    return new Route(pipeline, shape).moves(held);
+  }
 }
 
 /** The ways of one pipeline over the sidecars. Stages go by their place in the pipeline. */
 class Route {
   readonly #pipeline: PlaceablePipeline;
-  /** By stage: the stages after it. */
-  readonly #next: readonly (readonly number[])[];
-  /** By stage: the sidecars that have its service. */
-  readonly #having: readonly (readonly PlaceableSidecar[])[];
+  readonly #shape: PlacementShape;
   readonly #keys: readonly number[];
 
-  constructor(pipeline: PlaceablePipeline, sidecarsWith: SidecarsWith) {
-    const { id, stages } = pipeline;
-    const places = new Map(stages.map((stage, place) => [stage.id, place]));
-    const key = hashText(id);
+  constructor(pipeline: PlaceablePipeline, shape: PlacementShape) {
+    const key = hashText(pipeline.id);
     this.#pipeline = pipeline;
-    this.#next = stages.map(({ next }) =>
-      next.flatMap((id) => places.get(id) ?? [])
-    );
-    this.#having = stages.map(({ service, stageType }) =>
-      sidecarsWith(service, stageType)
-    );
-    this.#keys = stages.map(({ id }) => hashPair(key, hashText(id)));
+    this.#shape = shape;
+    this.#keys = pipeline.stages.map(({ id }) => hashPair(key, hashText(id)));
   }
 
-  /** Those that records come by, from the sources on, in order of their id. */
-  participants(): PlaceableSidecar[] {
-    const found = new Map<string, PlaceableSidecar>();
+  moves(held: HeldAssignments): Moves {
+    const found = this.#participants();
+    const placed: [string, PipelineAssignment][] = [];
+    let kept = this.#shape.settled.size;
+    for (const sidecar of found) {
+      const before = held.get(sidecar.id);
+      if (before) kept++;
+      if (before && this.#stays(sidecar)) continue;
+      const assignment = this.#seenFrom(sidecar);
+      if (before && isSameAssignment(before.assignment, assignment)) continue;
+      placed.push([sidecar.id, assignment]);
+    }
+    placed.sort(([a], [b]) => a < b ? -1 : 1);
+    const revoked = held.size === kept ? [] : this.#without(held, found);
+    return { revoked, placed: new Map(placed) };
+  }
+
+  /** Those of the held ones that take no part any more. */
+  #without(
+    held: HeldAssignments,
+    found: ReadonlySet<PlaceableSidecar>,
+  ): string[] {
+    const still = found.union(this.#shape.settled);
+    const ids = new Set(still.values().map(({ id }) => id));
+    return [...held.keys()].filter((id) => !ids.has(id)).sort();
+  }
+
+  /** Those that records come by, from the sources on, but for those that are settled. */
+  #participants(): Set<PlaceableSidecar> {
+    const found = new Set<PlaceableSidecar>();
+    const { next, settled, starts } = this.#shape;
     // A stage hands on to later ones only, so that one pass over the stages finds all.
-    const running = this.#starts();
+    const running = starts.map((each) => new Set(each));
     running.forEach((sidecars, place) => {
-      for (const sidecar of sidecars.values()) {
-        found.set(sidecar.id, sidecar);
-        for (const next of this.#next[place]!) {
-          const target = this.#target(sidecar, next);
-          if (target) running[next]!.set(target.id, target);
+      for (const sidecar of sidecars) {
+        found.add(sidecar);
+        for (const after of next[place]!) {
+          const target = this.#target(sidecar, after);
+          if (target && !settled.has(target)) running[after]!.add(target);
         }
       }
     });
-    return [...found.keys()].sort().map((id) => found.get(id)!);
+    return found;
+  }
+
+  /** Whether a sidecar finds all stages where it found them: no when in doubt. */
+  #stays(sidecar: PlaceableSidecar): boolean {
+    const shape = this.#shape;
+    return shape.isUnchanged(sidecar) && shape.moved.every((place) => {
+      if (shape.has(sidecar, place)) return true;
+      const target = this.#target(sidecar, place);
+      if (!target || !shape.isUnchanged(target)) return false;
+      const rivals = [...shape.had[place]!, target];
+      return chooseByRendezvous(this.#keyOf(sidecar, place), rivals) === target;
+    });
   }
 
   /** All stages, with where a sidecar finds them. */
-  seenFrom(sidecar: PlaceableSidecar): PipelineAssignment {
+  #seenFrom(sidecar: PlaceableSidecar): PipelineAssignment {
     let isLocalComplete = true;
     const stages = this.#pipeline.stages.map((stage, place) => {
       const { id: stageId, stageType, service: serviceName, next } = stage;
@@ -139,33 +207,20 @@ class Route {
     return { pipelineId, isLocalComplete, stages, pipelineVersion };
   }
 
-  /** By stage: where records come in. */
-  #starts(): Map<string, PlaceableSidecar>[] {
-    const { stages } = this.#pipeline;
-    const starts = stages.map(() => new Map<string, PlaceableSidecar>());
-    stages.forEach(({ stageType }, place) => {
-      if (stageType !== sourceType) return;
-      const pushed = this.#having[place]!.length === 0;
-      for (const first of pushed ? this.#next[place]! : [place]) {
-        for (const each of this.#having[first]!) {
-          starts[first]!.set(each.id, each);
-        }
-      }
-    });
-    return starts;
-  }
-
   /** Where records of a sidecar go on to for a stage. */
   #target(
     sidecar: PlaceableSidecar,
     place: number,
   ): PlaceableSidecar | undefined {
-    const { service, stageType } = this.#pipeline.stages[place]!;
-    if (sidecar.localEndpoint(service, stageType) !== undefined) return sidecar;
+    if (this.#shape.has(sidecar, place)) return sidecar;
     return chooseByRendezvous(
-      hashPair(this.#keys[place]!, sidecar.hash),
-      this.#having[place]!,
+      this.#keyOf(sidecar, place),
+      this.#shape.having[place]!,
     );
+  }
+
+  #keyOf(sidecar: PlaceableSidecar, place: number): number {
+    return hashPair(this.#keys[place]!, sidecar.hash);
   }
 }
 

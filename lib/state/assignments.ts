@@ -5,9 +5,9 @@
  * compared by it.
  */
 import {
-  isSameAssignment,
+  type Moves,
   type PlaceableSidecar,
-  placePipeline,
+  Placement,
   type SidecarsWith,
 } from "../registry/placement.ts";
 import type {
@@ -16,12 +16,11 @@ import type {
 } from "../../proto/messages/sidecar.ts";
 import type { Sidecar, SnapshotEntry } from "../../proto/messages/state.ts";
 import type { MessageInit } from "../../proto/codec.ts";
-import { NameIndex } from "./name_index.ts";
 import { OrderedTable } from "./ordered_table.ts";
 import { pairKey, pairPrefix } from "./pair_key.ts";
 import { outlineOf } from "./pipeline_outline.ts";
 import type { PipelinesView } from "./pipelines.ts";
-import type { Sidecars } from "./sidecars.ts";
+import { placeable, type Sidecars } from "./sidecars.ts";
 import type {
   Aggregate,
   AppliedAt,
@@ -56,10 +55,15 @@ export interface AssignmentsView {
 /** The assignments, by sidecar and pipeline. */
 export class Assignments implements Aggregate, AssignmentsView {
   readonly #table: OrderedTable<HeldAssignment> = new OrderedTable();
-  /** Ids of the sidecars that run something of a pipeline. */
-  readonly #byPipeline: NameIndex = new NameIndex();
-  /** Pipelines that are to be placed anew before the command ends. */
+  /** The same by the pipeline's id, then the sidecar's: in no snapshot, as it is made of the table. */
+  readonly #byPipeline: Map<string, Map<string, HeldAssignment>> = new Map();
+  /** Pipelines that are to be placed before the command ends. */
   readonly #unsettled: Set<string> = new Set();
+  /** Those of them that are other ones themselves, and not only by their sidecars. */
+  readonly #changedPipelines: Set<string> = new Set();
+  /** The sidecars that changed: as they were before the command. */
+  readonly #changedSidecars: Map<string, PlaceableSidecar | undefined> =
+    new Map();
 
   get size(): number {
     return this.#table.size;
@@ -108,8 +112,13 @@ export class Assignments implements Aggregate, AssignmentsView {
   note(event: StateEvent, pipelines: PipelinesView): void {
     if (event.kind === "pipelineChanged") {
       this.#unsettled.add(event.pipeline.pipelineId);
+      this.#changedPipelines.add(event.pipeline.pipelineId);
     } else if (event.kind === "sidecarChanged") {
       const { sidecar, before } = event;
+      if (!this.#changedSidecars.has(sidecar.sidecarId)) {
+        const was = before && placeable(before);
+        this.#changedSidecars.set(sidecar.sidecarId, was);
+      }
       const services = [...sidecar.services, ...before?.services ?? []];
       for (const name of new Set(services.map((each) => each.serviceName))) {
         for (const { pipelineId } of pipelines.using(name)) {
@@ -125,20 +134,26 @@ export class Assignments implements Aggregate, AssignmentsView {
     pipelines: PipelinesView,
     sidecars: Sidecars,
   ): StateEvent[] {
-    if (this.#unsettled.size === 0) return [];
-    const ids = [...this.#unsettled].sort();
-    this.#unsettled.clear();
+    if (this.#changedPipelines.size + this.#changedSidecars.size === 0) {
+      return [];
+    }
     const having = remembered(sidecars);
-    return ids.flatMap((id) => {
+    const anew = new Placement(having);
+    const again = new Placement(having, this.#changedSidecars);
+    const events = [...this.#unsettled].sort().flatMap((id) => {
       const pipeline = pipelines.get(id);
-      const placed: Placed = pipeline?.enabled
-        ? placePipeline(
-          { ...outlineOf(pipeline), version: pipeline.version },
-          having,
-        )
-        : new Map();
-      return this.#replace(id, placed, at.index);
+      const stages = pipeline?.enabled ? outlineOf(pipeline).stages : [];
+      const placing = this.#changedPipelines.has(id) ? anew : again;
+      const moves = placing.moves(
+        { id, version: pipeline?.version ?? 0, stages },
+        this.#byPipeline.get(id),
+      );
+      return this.#carryOut(id, moves, at.index);
     });
+    this.#unsettled.clear();
+    this.#changedPipelines.clear();
+    this.#changedSidecars.clear();
+    return events;
   }
 
   freeze(): SnapshotEntries {
@@ -152,37 +167,46 @@ export class Assignments implements Aggregate, AssignmentsView {
     return true;
   }
 
-  /** Puts the assignments of a pipeline in place of those it has. */
-  #replace(pipelineId: string, placed: Placed, version: number): StateEvent[] {
+  #carryOut(
+    pipelineId: string,
+    { revoked, placed }: Moves,
+    version: number,
+  ): StateEvent[] {
     const events: StateEvent[] = [];
     const kind = "assignmentChanged";
-    for (const sidecarId of this.#byPipeline.ids(pipelineId)) {
-      if (placed.has(sidecarId)) continue;
-      const key = pairKey(sidecarId, pipelineId);
-      const { assignment } = this.#table.get(key)!;
-      this.#table.delete(key);
-      this.#byPipeline.remove(pipelineId, sidecarId);
+    for (const sidecarId of revoked) {
+      const { assignment } = this.#delete(sidecarId, pipelineId);
       events.push({ kind, change: "revoked", sidecarId, assignment });
     }
-    for (const sidecarId of [...placed.keys()].sort()) {
-      const assignment = placed.get(sidecarId)!;
-      const before = this.#table.get(pairKey(sidecarId, pipelineId));
-      if (before && isSameAssignment(before.assignment, assignment)) continue;
-      this.#put({ sidecarId, assignment, version });
+    for (const [sidecarId, assignment] of placed) {
+      const before = this.#put({ sidecarId, assignment, version });
       const change = before ? "updated" : "assigned";
       events.push({ kind, change, sidecarId, assignment });
     }
     return events;
   }
 
-  #put(held: HeldAssignment): void {
+  /** What there was in its place. */
+  #put(held: HeldAssignment): HeldAssignment | undefined {
     const { sidecarId, assignment: { pipelineId } } = held;
     this.#table.set(pairKey(sidecarId, pipelineId), held);
-    this.#byPipeline.add(pipelineId, sidecarId);
+    let sidecars = this.#byPipeline.get(pipelineId);
+    if (!sidecars) this.#byPipeline.set(pipelineId, sidecars = new Map());
+    const before = sidecars.get(sidecarId);
+    sidecars.set(sidecarId, held);
+    return before;
+  }
+
+  /** What there was. */
+  #delete(sidecarId: string, pipelineId: string): HeldAssignment {
+    const sidecars = this.#byPipeline.get(pipelineId)!;
+    const before = sidecars.get(sidecarId)!;
+    sidecars.delete(sidecarId);
+    if (sidecars.size === 0) this.#byPipeline.delete(pipelineId);
+    this.#table.delete(pairKey(sidecarId, pipelineId));
+    return before;
   }
 }
-
-type Placed = ReadonlyMap<string, PipelineAssignment>;
 
 function* entriesOf(table: OrderedTable<HeldAssignment>): SnapshotEntries {
   for (const assignment of table.values()) yield { assignment };

@@ -219,7 +219,7 @@ function* entriesOf(table: OrderedTable<Readonly<Sidecar>>): SnapshotEntries {
 /** By sidecar as it is, since every pipeline that is placed anew asks for the same ones. */
 const placeables = new WeakMap<Readonly<Sidecar>, PlaceableSidecar>();
 
-function placeable(sidecar: Readonly<Sidecar>): PlaceableSidecar {
+export function placeable(sidecar: Readonly<Sidecar>): PlaceableSidecar {
   let made = placeables.get(sidecar);
   if (!made) placeables.set(sidecar, made = placeableOf(sidecar));
   return made;
