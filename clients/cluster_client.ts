@@ -21,8 +21,9 @@ const { methods }: Service<ClusterServiceMethods> = serviceOf(
  * goes to the leader, whichever router is asked first; every call may be repeated.
  *
  * Every method rejects with a `ConveyorError`: `InvalidArgument` that names the field, such as the id
- * of a former member; `NotFound` for a node that never was one; `FailedPrecondition` for a vote that a
- * node cannot have yet; and `Unavailable` when no router can be reached or no majority of them.
+ * of a former member; `NotFound` for a node that is none; `FailedPrecondition` for a vote that a node
+ * cannot have yet, and for a removal that would cost the cluster its majority; and `Unavailable` when
+ * no router can be reached or no majority of them.
  *
  * @example Take a node in, and give it a vote
  * ```ts
@@ -54,7 +55,8 @@ export class ClusterClient implements AsyncDisposable {
 
   /**
    * Takes a node in, as a learner: it gets the log and has no vote. Without `learner` it is to have its
-   * vote, which a new node cannot. Resolves with the members.
+   * vote, which a new node cannot. Of a member it changes the address, and never takes its vote away.
+   * Resolves with the members.
    */
   async addNode(
     request: MessageInit<AddNodeRequest>,
@@ -68,7 +70,11 @@ export class ClusterClient implements AsyncDisposable {
     return message.nodes;
   }
 
-  /** Takes a node out for good: its id is never used again. Resolves with the members. */
+  /**
+   * Takes a node out for good: its id is never used again. A leader hands over first. Rejects with
+   * `FailedPrecondition` where too few of the voters that would be left have answered lately, and names
+   * those that did not: bring one back, or remove it first. Resolves with the members.
+   */
   async removeNode(
     nodeId: bigint,
     options?: CallOptions,

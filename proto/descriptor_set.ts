@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "7b560eb271284735b73a31ab0ce310395cfaf0958837228150285b13bad61012";
+  "eb3ac711f99e80e65f2db580c3553d38f91b890b8f6c45a566d21af32cf02c8f";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

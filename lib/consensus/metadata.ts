@@ -54,6 +54,8 @@ export interface MetadataParts<Event> {
 export class Metadata<Event> {
   readonly #parts: MetadataParts<Event>;
   #leaderlessSinceMs: number;
+  /** When this node last took the lead. */
+  #ledSinceMs = -Infinity;
   #roleWaiters: (() => void)[] = [];
   readonly #roleListeners: Set<() => void> = new Set();
   #appliedWaiters: { readonly index: number; readonly resolve: () => void }[] =
@@ -198,8 +200,23 @@ export class Metadata<Event> {
     return voters.sort((a, b) => b.match - a.match)[0]?.id;
   }
 
+  /**
+   * Resolves as soon as `holds`, which looks at who has answered; and at the latest when this node has
+   * led for an election timeout, by which all who are there have. Until then a new leader knows of few.
+   */
+  async whenHeard(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    const { clock, settings } = this.#parts;
+    const untilMs = this.#ledSinceMs + settings.electionTicks * settings.tickMs;
+    while (
+      this.role.role === "leader" && clock.monotonicMs() < untilMs && !holds()
+    ) {
+      await this.#roleChange(signal);
+    }
+  }
+
   /** Told by the driver. */
-  roleChanged({ lead }: SoftState): void {
+  roleChanged({ lead, role }: SoftState): void {
+    if (role === "leader") this.#ledSinceMs = this.#parts.clock.monotonicMs();
     if (lead !== 0) this.#leaderlessSinceMs = Infinity;
     else if (this.#leaderlessSinceMs === Infinity) {
       this.#leaderlessSinceMs = this.#parts.clock.monotonicMs();

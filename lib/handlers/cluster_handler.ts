@@ -25,9 +25,15 @@ import {
   transferTimeoutMs,
 } from "../limits.ts";
 import { requestIdBytes } from "../metadata_keys.ts";
-import type { PeerStatus, Role, Status } from "../raft/types.ts";
+import type {
+  ConfChangeSingle,
+  PeerStatus,
+  Role,
+  Status,
+} from "../raft/types.ts";
 import type { Handlers } from "../rpc/handler.ts";
 import type { RaftStore } from "../storage/store.ts";
+import { quorumRefusal } from "./quorum_refusal.ts";
 
 /** ClusterService, for the server to serve. */
 export const clusterService: Service<ClusterServiceMethods> = serviceOf(
@@ -49,6 +55,7 @@ export type ClusterMetadata = Pick<
   | "changeMembership"
   | "transferLeader"
   | "heir"
+  | "whenHeard"
 >;
 
 type ClusterHandlers = Required<Handlers<ClusterServiceMethods>>;
@@ -135,23 +142,19 @@ export class ClusterHandler implements ClusterHandlers {
         address,
       );
     }
+    this.#requireLead();
     const known = this.#metadata.members.find((member) => member.id === id);
-    const present = known !== undefined && !known.removed;
-    const { learners } = this.#metadata.status();
     if (known === undefined && !learner) {
-      this.#requireLead();
       // Its vote would count from now on, whether it is there or not.
       throw noVote(id, "it is no member yet; add it as a learner first");
     }
-    if (present && !learner && learners.includes(id)) {
-      await this.#promote(id, signal);
-    } else if (!present || known.address !== address) {
-      await this.#metadata.changeMembership(
-        [{ type: learner ? "addLearner" : "addNode", nodeId: id }],
-        address,
-        signal,
-      );
+    if (known === undefined || known.removed || known.address !== address) {
+      const { voters } = this.#metadata.status();
+      // A voter that has moved stays one.
+      const type = voters.includes(id) ? "addNode" : "addLearner";
+      await this.#change({ type, nodeId: id }, signal, address);
     }
+    if (!learner) await this.#promote(id, signal);
     return { nodes: this.#nodes() };
   };
 
@@ -160,13 +163,10 @@ export class ClusterHandler implements ClusterHandlers {
     { signal },
   ) => {
     const id = idOf(nodeId);
-    const known = this.#member(id);
-    if (!known.removed) {
-      await this.#metadata.changeMembership(
-        [{ type: "removeNode", nodeId: id }],
-        "",
-        signal,
-      );
+    this.#requireLead();
+    const { removed } = this.#member(id);
+    if (!removed) {
+      await this.#change({ type: "removeNode", nodeId: id }, signal);
     }
     return { nodes: this.#nodes() };
   };
@@ -175,37 +175,22 @@ export class ClusterHandler implements ClusterHandlers {
     { nodeId },
     { signal },
   ) => {
-    const id = idOf(nodeId);
-    this.#member(id);
-    await this.#promote(id, signal);
+    await this.#promote(idOf(nodeId), signal);
     return { nodes: this.#nodes() };
   };
 
   transferLeadership: ClusterHandlers["transferLeadership"] = async (
     { nodeId },
+    { signal },
   ) => {
     this.#requireLead();
-    const heir = nodeId === 0n ? this.#metadata.heir() : idOf(nodeId);
-    if (heir === undefined) {
-      throw new ConveyorError(
-        Code.FailedPrecondition,
-        "Cannot hand the lead over: no other voter answers",
-      );
-    }
-    this.#member(heir);
+    const heir = nodeId === 0n ? await this.#heir(signal) : idOf(nodeId);
+    this.#present(heir);
     const { id, voters } = this.#metadata.status();
     if (!voters.includes(heir)) {
       throw invalidArgument("node_id", "must be a voter", heir);
     }
-    if (
-      heir !== id &&
-      !await this.#metadata.transferLeader(heir, transferTimeoutMs)
-    ) {
-      throw new ConveyorError(
-        Code.Aborted,
-        `Cannot hand the lead to node ${heir}: it did not take over within ${transferTimeoutMs} ms`,
-      );
-    }
+    if (heir !== id) await this.#handOver(heir);
     return { leader: this.#leader() };
   };
 
@@ -236,6 +221,7 @@ export class ClusterHandler implements ClusterHandlers {
   /** Gives a learner its vote, if it answers and the log would not have to wait for it. */
   async #promote(id: number, signal: AbortSignal): Promise<void> {
     this.#requireLead();
+    this.#present(id);
     const { commit, peers, voters } = this.#metadata.status();
     if (voters.includes(id)) return;
     const peer = peers.find((peer) => peer.id === id);
@@ -251,10 +237,47 @@ export class ClusterHandler implements ClusterHandlers {
         `it is ${behind} entries behind, and must be within ${promoteLagEntries}`,
       );
     }
-    await this.#metadata.changeMembership(
-      [{ type: "addNode", nodeId: id }],
-      "",
-      signal,
+    await this.#change({ type: "addNode", nodeId: id }, signal);
+  }
+
+  /** Changes one member, unless that would cost the cluster its majority. */
+  async #change(
+    change: ConfChangeSingle,
+    signal: AbortSignal,
+    address = "",
+  ): Promise<void> {
+    const { nodeId } = change;
+    const refusal = () => quorumRefusal(this.#metadata.status(), change);
+    await this.#metadata.whenHeard(() => refusal() === undefined, signal);
+    this.#requireLead();
+    // From here to the proposal nothing is waited for, so that no other change comes in between.
+    const refused = refusal();
+    if (refused !== undefined) throw refused;
+    if (change.type === "removeNode" && nodeId === this.#metadata.status().id) {
+      // Who leads next carries it out: nobody has to find out that the leader is gone, nor needs its vote.
+      await this.#handOver(await this.#heir(signal));
+      throw notLeader(this.#metadata.leader);
+    }
+    await this.#metadata.changeMembership([change], address, signal);
+  }
+
+  /** The voter that is placed best to take the lead over. */
+  async #heir(signal: AbortSignal): Promise<number> {
+    const known = () => this.#metadata.heir() !== undefined;
+    await this.#metadata.whenHeard(known, signal);
+    const heir = this.#metadata.heir();
+    if (heir !== undefined) return heir;
+    throw new ConveyorError(
+      Code.FailedPrecondition,
+      "Cannot hand the lead over: no other voter answers",
+    );
+  }
+
+  async #handOver(heir: number): Promise<void> {
+    if (await this.#metadata.transferLeader(heir, transferTimeoutMs)) return;
+    throw new ConveyorError(
+      Code.Aborted,
+      `Cannot hand the lead to node ${heir}: it did not take over within ${transferTimeoutMs} ms`,
     );
   }
 
@@ -267,10 +290,11 @@ export class ClusterHandler implements ClusterHandlers {
   #member(id: number): { readonly removed: boolean } {
     const known = this.#metadata.members.find((member) => member.id === id);
     if (known !== undefined) return known;
-    throw new ConveyorError(
-      Code.NotFound,
-      `Cannot find node ${id}: it never was a member`,
-    );
+    throw noMember(id, "it never was a member");
+  }
+
+  #present(id: number): void {
+    if (this.#member(id).removed) throw noMember(id, "it was removed");
   }
 
   #term(): bigint {
@@ -343,6 +367,13 @@ function noVote(id: number, reason: string): ConveyorError {
   return new ConveyorError(
     Code.FailedPrecondition,
     `Cannot give node ${id} a vote: ${reason}`,
+  );
+}
+
+function noMember(id: number, reason: string): ConveyorError {
+  return new ConveyorError(
+    Code.NotFound,
+    `Cannot find node ${id}: ${reason}`,
   );
 }
 

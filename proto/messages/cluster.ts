@@ -62,7 +62,10 @@ export interface ClusterServiceMethods {
     response: AddNodeResponse;
     kind: "unary";
   };
-  /** Takes a node out of the cluster. Its id is never used again. */
+  /**
+   * Takes a node out of the cluster, unless that costs it its majority. Its id
+   * is never used again.
+   */
   removeNode: {
     request: RemoveNodeRequest;
     response: RemoveNodeResponse;
@@ -443,7 +446,8 @@ export interface AddNodeRequest {
   /**
    * It gets the log and has no vote until it is promoted. A new node is a
    * learner first: to give it a vote at once is refused with
-   * FailedPrecondition, because it would count before it answers.
+   * FailedPrecondition, because it would count before it answers. A node that
+   * has its vote keeps it, whatever this says.
    */
   learner: boolean;
 }
@@ -454,7 +458,14 @@ export interface AddNodeResponse {
   nodes: ClusterNode[];
 }
 
-/** A node to take out. The same request may be repeated. */
+/**
+ * A node to take out. The same request may be repeated. FailedPrecondition
+ * where too few voters would be left that have answered the leader lately, so
+ * that they could not decide any more: it names those that are silent, and one
+ * of them is to be brought back or taken out first. The leader hands over
+ * before it is taken out, and refuses with Unavailable and the place of the
+ * next one, which carries the request out.
+ */
 export interface RemoveNodeRequest {
   /** Its number; NotFound for one that was never a member. */
   nodeId: bigint;
@@ -468,7 +479,7 @@ export interface RemoveNodeResponse {
 
 /** A learner that shall vote. The same request may be repeated. */
 export interface PromoteLearnerRequest {
-  /** Its number. */
+  /** Its number; NotFound for one that is no member. */
   nodeId: bigint;
 }
 

@@ -11,6 +11,7 @@ import { clusterService } from "../../lib/handlers/cluster_handler.ts";
 import { eventually, KvCluster } from "../fixtures/kv_cluster.ts";
 import { KvClient } from "../fixtures/kv_client.ts";
 import { RecordedClients } from "../fixtures/recorded_clients.ts";
+import { rejection } from "../fixtures/rejection.ts";
 import { describeVerdict } from "../simulation/describe_verdict.ts";
 import { checkHistory } from "../simulation/linearizability.ts";
 
@@ -216,16 +217,19 @@ processTest(
 );
 
 processTest(
-  "a leader that removes itself is answered, stops, and another leads",
+  "a leader that is to be removed hands over, is removed by the next one, and stops",
   async () => {
     await using cluster = await KvCluster.start({ consensus });
     const leader = await cluster.leader();
     const child = cluster.child(leader);
-    await onLeader(
-      cluster,
-      (channel) =>
-        channel.unary(methods.removeNode, { nodeId: BigInt(leader) }),
-    );
+    const remove = () =>
+      onLeader(
+        cluster,
+        (channel) =>
+          channel.unary(methods.removeNode, { nodeId: BigInt(leader) }),
+      );
+    await rejection(remove(), Code.Unavailable);
+    await remove();
     const words = await child.line();
     assert(words.startsWith("ended ") && words.includes("was removed"), words);
     assertEquals((await child.ended).code, 78);

@@ -73,16 +73,15 @@ export const clusterWalks: readonly Walk[] = [
         address: `http://127.0.0.1:${port}`,
         learner: true,
       };
-      await here.refuses(Code.NotFound, cluster.removeNode, node);
-      await here.refuses(Code.NotFound, cluster.promoteLearner, node);
       await here.refuses(Code.InvalidArgument, cluster.addNode, node);
       if (!await leads(here)) {
-        const known = { nodeId: 1n };
         await here.refuses(Code.Unavailable, cluster.addNode, entry);
-        await here.refuses(Code.Unavailable, cluster.promoteLearner, known);
-        await here.refuses(Code.Unavailable, cluster.removeNode, known);
+        await here.refuses(Code.Unavailable, cluster.promoteLearner, node);
+        await here.refuses(Code.Unavailable, cluster.removeNode, node);
         return;
       }
+      await here.refuses(Code.NotFound, cluster.removeNode, node);
+      await here.refuses(Code.NotFound, cluster.promoteLearner, node);
       await here.refuses(Code.FailedPrecondition, cluster.addNode, {
         ...entry,
         learner: false,

@@ -208,6 +208,30 @@ Deno.test("promoteLearner() gives no vote to a node that was never heard of, how
   await calls.unary(methods.removeNode, { nodeId: 4n });
 });
 
+Deno.test("addNode() of a voter that has moved leaves it its vote, whatever it asks for", async () => {
+  await using cluster = await StateCluster.start(3, steadyLead);
+  const { calls } = cluster.node(await cluster.raft.leader());
+  const nodeId = BigInt(await cluster.follower());
+  const moved = { nodeId, address: "http://moved:1", learner: true };
+  const { message } = await calls.unary(methods.addNode, moved);
+  const node = message.nodes.find((node) => node.nodeId === nodeId);
+  assertEquals(node?.address, moved.address);
+  assertEquals(node?.suffrage, NodeSuffrage.Voter);
+});
+
+Deno.test("addNode() of a learner that has moved promotes it at its new place", async () => {
+  await using cluster = await StateCluster.start(1, steadyLead);
+  const { calls } = cluster.node(1);
+  const node = { nodeId: 4n, address: "http://node-4:1", learner: true };
+  await calls.unary(methods.addNode, node);
+  await cluster.boot(4);
+  await untilHeard(cluster.node(1), 4);
+  const moved = { nodeId: 4n, address: "http://moved:1" };
+  const { message } = await calls.unary(methods.addNode, moved);
+  assertEquals(message.nodes[1]?.address, moved.address);
+  assertEquals(message.nodes[1]?.suffrage, NodeSuffrage.Voter);
+});
+
 Deno.test("membership calls name what is wrong with them", async () => {
   await using cluster = await StateCluster.start(3, steadyLead);
   const leader = await cluster.raft.leader();
@@ -234,16 +258,15 @@ Deno.test("membership calls name what is wrong with them", async () => {
     assert(error.message.includes("node 9"), error.message);
   }
   const other = cluster.node(await cluster.follower());
-  assertHint(
-    await rejection(
-      other.calls.unary(methods.addNode, {
-        nodeId: 4n,
-        address: "http://node-4:1",
-      }),
-      Code.Unavailable,
-    ),
-    leader,
-  );
+  const node = { nodeId: 9n, address: "http://node-9:1" };
+  // What this one has yet to learn the leader may know.
+  for (
+    const call of [
+      () => other.calls.unary(methods.addNode, node),
+      () => other.calls.unary(methods.removeNode, { nodeId: 9n }),
+      () => other.calls.unary(methods.promoteLearner, { nodeId: 9n }),
+    ]
+  ) assertHint(await rejection(call(), Code.Unavailable), leader);
 });
 
 Deno.test("transferLeadership() makes the named voter lead, or the one placed best", async () => {
@@ -258,7 +281,6 @@ Deno.test("transferLeadership() makes the named voter lead, or the one placed be
   assertHint(await rejection(transfer(first, 0n), Code.Unavailable), second);
   await rejection(transfer(second, 9n), Code.NotFound);
   const { metadata } = cluster.node(second).replicated;
-  await until(() => metadata.heir());
   await transfer(second, 0n);
   await until(() => {
     const { lead } = metadata.role;
