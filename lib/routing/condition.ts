@@ -187,7 +187,8 @@ export class ConditionCompiler {
       );
       return never;
     }
-    const { reads, test } = result.expression;
+    const { reads, metadataKeys, test } = result.expression;
+    for (const key of metadataKeys) this.#slot(key);
     return {
       reads,
       holds: (record) => {

@@ -18,6 +18,8 @@ import { inspectExpression } from "./expression_tree.ts";
 export interface Expression {
   /** The fields of the record that it may read. */
   readonly reads: ReadonlySet<RecordField>;
+  /** Keys that it asks the metadata for by name. */
+  readonly metadataKeys: ReadonlySet<string>;
   /** Its value; undefined when it fails on this record or has no truth value. */
   readonly test: (record: ExpressionRecord) => boolean | undefined;
 }
@@ -61,7 +63,8 @@ function compile(source: string): ExpressionResult {
       return undefined;
     }
   };
-  return { kind: "compiled", expression: { reads: tree.reads, test } };
+  const { reads, metadataKeys } = tree;
+  return { kind: "compiled", expression: { reads, metadataKeys, test } };
 }
 
 function refused(reason: string): ExpressionResult {

@@ -1,10 +1,11 @@
 /**
  * The variable `record` of expressions: each field is decoded when an expression asks for it, and
- * once a record. The names of the getters are the names in the expressions. A field that the record
+ * once a record; of the metadata only the entries that it asks for. The names of the getters are the names in the expressions. A field that the record
  * does not have is undefined, which expressions find absent: `has(record.payload)` is false.
  */
 import { UnsignedInt } from "@marcbachmann/cel-js/evaluator";
 import { jsonPayloadBytesMax } from "../limits.ts";
+import { ExpressionMetadata } from "./expression_metadata.ts";
 import { type JsonValue, jsonValue } from "./json_value.ts";
 import type { RecordReader } from "./record_reader.ts";
 import { timestampDate } from "./timestamp_date.ts";
@@ -31,13 +32,16 @@ export class ExpressionRecord {
   /** Entries and values that the expression may get to see; set before each evaluation. */
   valuesMax: number = Infinity;
   readonly #reader: RecordReader;
-  #metadataTurn = -1;
-  #metadata: Map<string, string> = new Map();
+  readonly #metadata: ExpressionMetadata;
   #payloadTurn = -1;
   #payload: ReturnType<typeof jsonValue>;
 
   constructor(reader: RecordReader) {
     this.#reader = reader;
+    this.#metadata = new ExpressionMetadata(
+      reader,
+      (count) => this.#checkCount("metadata", count),
+    );
   }
 
   get type(): string {
@@ -52,12 +56,6 @@ export class ExpressionRecord {
   }
 
   get metadata(): Map<string, string> {
-    const { view, index, turn } = this.#reader;
-    if (this.#metadataTurn !== turn) {
-      this.#metadata = view.metadata(index);
-      this.#metadataTurn = turn;
-    }
-    this.#checkCount("metadata", this.#metadata.size);
     return this.#metadata;
   }
 
@@ -97,11 +95,10 @@ export class ExpressionRecord {
 
   /** Lets go of what was read. */
   forget(): void {
-    this.#metadataTurn = this.#payloadTurn = -1;
-    this.#metadata = new Map();
+    this.#payloadTurn = -1;
+    this.#metadata.forget();
     this.#payload = undefined;
   }
-
   #checkCount(field: string, count: number): void {
     if (count <= this.valuesMax) return;
     throw new Error(`${field} has more than ${this.valuesMax} values`);

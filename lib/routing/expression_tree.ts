@@ -15,6 +15,8 @@ import { compileRegex } from "./regex.ts";
 /** What was found in a tree. */
 export interface ExpressionTree {
   readonly reads: ReadonlySet<RecordField>;
+  /** Keys that it asks the metadata for by name. */
+  readonly metadataKeys: ReadonlySet<string>;
   /** Loops inside one another. */
   readonly loops: number;
   /** What is wrong with it, in one sentence. */
@@ -24,6 +26,7 @@ export interface ExpressionTree {
 /** Walks the tree under `root`. */
 export function inspectExpression(root: ExpressionNode): ExpressionTree {
   const reads = new Set<RecordField>();
+  const metadataKeys = new Set<string>();
   let loops = 0;
   let fault: string | undefined;
   const visit = (node: ExpressionNode, depth: number): void => {
@@ -36,6 +39,8 @@ export function inspectExpression(root: ExpressionNode): ExpressionTree {
         return;
       }
     }
+    const key = metadataKeyOf(node);
+    if (key !== undefined) metadataKeys.add(key);
     const field = fieldOf(node);
     if (field !== undefined) reads.add(field);
     else if (node.op === "id" && node.args === "record") {
@@ -45,7 +50,7 @@ export function inspectExpression(root: ExpressionNode): ExpressionTree {
     } else for (const child of childrenOf(node)) visit(child, depth);
   };
   visit(root, 0);
-  return { reads, loops, fault };
+  return { reads, metadataKeys, loops, fault };
 }
 
 /** Why the call cannot be made. */
@@ -74,6 +79,29 @@ function fieldOf(node: ExpressionNode): RecordField | undefined {
   const known = of.op === "id" && of.args === "record" &&
     Object.hasOwn(recordFields, name);
   return known ? name as RecordField : undefined;
+}
+
+/** The name of the entry that the node asks the metadata for, if it says which. */
+function metadataKeyOf(node: ExpressionNode): string | undefined {
+  switch (node.op) {
+    case ".":
+      return fieldOf(node.args[0]) === "metadata" ? node.args[1] : undefined;
+    case "[]":
+      return fieldOf(node.args[0]) === "metadata"
+        ? textOf(node.args[1])
+        : undefined;
+    case "in":
+      return fieldOf(node.args[1]) === "metadata"
+        ? textOf(node.args[0])
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** The text that the node is. */
+function textOf({ op, args }: ExpressionNode): string | undefined {
+  return op === "value" && typeof args === "string" ? args : undefined;
 }
 
 /** The nodes right under a node: its operands lie in lists, and in lists of lists. */

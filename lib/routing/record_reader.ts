@@ -20,6 +20,7 @@ export class RecordReader {
   #view: RecordView | undefined;
   #index = 0;
   readonly #keys: readonly string[];
+  readonly #slots: ReadonlyMap<string, number>;
   /** One for each key, since each keeps the bytes of the key that it looks for. */
   readonly #readers: readonly MetadataReader[];
   readonly #values: (string | undefined)[];
@@ -29,6 +30,7 @@ export class RecordReader {
   /** A reader for conditions that know the metadata keys by their index in `metadataKeys`. */
   constructor(metadataKeys: readonly string[]) {
     this.#keys = metadataKeys;
+    this.#slots = new Map(metadataKeys.map((key, slot) => [key, slot]));
     this.#readers = metadataKeys.map(() => new MetadataReader());
     this.#values = metadataKeys.map(() => undefined);
     this.#valueTurns = metadataKeys.map(() => -1);
@@ -65,6 +67,11 @@ export class RecordReader {
 
   get recordType(): string {
     return this.#view!.recordTypes[this.#index]!;
+  }
+
+  /** The index of a metadata key; undefined where conditions do not name it. */
+  metadataSlot(key: string): number | undefined {
+    return this.#slots.get(key);
   }
 
   /** The value under the key with index `key`; undefined where the record has none. */

@@ -126,10 +126,15 @@ Deno.test("Condition states which fields it reads", () => {
 Deno.test("ConditionCompiler.metadataKeys names each key once", () => {
   const { keys } = compile({
     and: {
-      conditions: [tier, tier, { metadataMatch: { key: "a", pattern: "*" } }],
+      conditions: [
+        tier,
+        tier,
+        { metadataMatch: { key: "a", pattern: "*" } },
+        { expression: "record.metadata.tier < record.metadata['b']" },
+      ],
     },
   });
-  assertEquals(keys, ["tier", "a"]);
+  assertEquals(keys, ["tier", "a", "b"]);
 });
 
 Deno.test("ConditionCompiler.compile() tells every fault with its path", () => {

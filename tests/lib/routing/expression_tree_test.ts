@@ -30,6 +30,19 @@ Deno.test("inspectExpression() counts a record used whole as every field", () =>
   assertEquals(inspect("[record] == []").reads.size, 8);
 });
 
+Deno.test("inspectExpression() finds the metadata that is asked for by name", () => {
+  const keys = (source: string): string[] => [...inspect(source).metadataKeys];
+  assertEquals(keys("record.metadata['a'] == record.metadata.b"), ["a", "b"]);
+  assertEquals(keys("'c' in record.metadata || has(record.metadata.d)"), [
+    "c",
+    "d",
+  ]);
+  assertEquals(keys("[1].exists(x, record.metadata['e'] == string(x))"), ["e"]);
+  assertEquals(keys("record.metadata[record.type] == 'x'"), []);
+  assertEquals(keys("record.payload.metadata['a'] == record.payload['b']"), []);
+  assertEquals(keys("record.metadata.exists(k, k in ['a'])"), []);
+});
+
 Deno.test("inspectExpression() counts loops inside one another", () => {
   assertEquals(inspect("1 == 1").loops, 0);
   assertEquals(inspect("[1].map(x, x).all(x, true)").loops, 1);
