@@ -11,6 +11,8 @@ export const routerMessageBytesMin = 2 * 1024 * 1024;
 export const streamUnsentBytesMax = 256 * 1024;
 /** Bytes of a message written to a stream at once, a frame of HTTP/2; the next ones wait until these have gone. */
 export const streamPieceBytes = 16 * 1024;
+/** Buffers of less are left to the collector: Node keeps those of under 4 KiB in pools. */
+export const releasedBytesMin = 4 * 1024;
 /** Bytes of a stream read before they are asked for, and messages; one message is always read. */
 export const streamUnreadBytesMax = 256 * 1024;
 export const streamUnreadMessagesMax = 16;

@@ -22,6 +22,12 @@ export interface FlowPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly scheduler: Scheduler;
+  /**
+   * Frees bytes that nobody reads any more: what a source or another process sent, once its records are
+   * answered; what a transform answered, once its records have left the stages after it. The flow owns
+   * what it is given.
+   */
+  readonly release: (bytes: Uint8Array) => void;
 }
 
 /** What came before a dead letter was sent through again. */

@@ -15,7 +15,7 @@ import type { StageEntry } from "./stage_entry.ts";
 /** A letter to send through again. */
 export interface Replay {
   readonly letterId: string;
-  /** The serialized Record. */
+  /** The serialized Record; once it is sent through, the flow's own. */
   readonly record: Uint8Array;
   /** As the letter has it. */
   readonly lineage: number;

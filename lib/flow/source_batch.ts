@@ -79,8 +79,9 @@ export class SourceBatch implements IntakeOwner, LoadOwner {
 
   #letGo(): void {
     if (!this.#closed || this.#loads > 0) return;
-    const { buffer, views } = this.#context;
+    const { buffer, ports, views } = this.#context;
     if (this.#account) buffer.removeBytes(this.#account, this.#bytes);
+    ports.release(this.view.bytes);
     views.records.give(this.view);
   }
 }

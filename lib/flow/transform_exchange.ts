@@ -126,13 +126,12 @@ export class TransformExchange implements Exchange<"transform"> {
     lineage: number | Float64Array,
     size: number,
   ): void {
-    const { buffer, views } = this.#stage.run.context;
+    const { buffer, ports, views } = this.#stage.run.context;
     const records = Math.max(view.count, view.outputs.count);
-    const bytes = new DerivedBytes(
-      buffer,
-      size,
-      () => views.transforms.give(view, records),
-    );
+    const bytes = new DerivedBytes(buffer, size, () => {
+      ports.release(view.bytes);
+      views.transforms.give(view, records);
+    });
     this.#outputs.addLoad(new Load(bytes, view.outputs, slots, lineage, size));
   }
 

@@ -17,6 +17,7 @@ import { log } from "../log.ts";
 import { ProcessMetrics } from "../metrics/process_metrics.ts";
 import type { MetricSource } from "../metrics/sample.ts";
 import { systemRandom } from "../random.ts";
+import { releaseBytes } from "../runtime/release_bytes.ts";
 import { RpcServer } from "../rpc/server.ts";
 import { systemScheduler } from "../scheduler.ts";
 import { State } from "../state/state.ts";
@@ -338,6 +339,7 @@ export class RunningRouter {
       clock: systemClock,
       scheduler: systemScheduler,
       random: systemRandom,
+      release: releaseBytes,
     }, this.#options.flow);
     this.#own(
       new TroubleLog(flow, systemScheduler),

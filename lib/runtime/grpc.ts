@@ -10,6 +10,7 @@
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { installHandshakeDeadlines } from "./handshake_deadlines.ts";
 import { installHttp2Deadlines } from "./http2_deadlines.ts";
+import { installHttp2ReleasedBuffers } from "./http2_released_buffers.ts";
 import { installHttp2SessionGuard } from "./http2_session_guard.ts";
 import { installHttp2Windows } from "./http2_windows.ts";
 import { installHttp2WriteGathering } from "./http2_write_gathering.ts";
@@ -23,6 +24,7 @@ export * as grpc from "@grpc/grpc-js";
 installHttp2SessionGuard();
 installHttp2WriteGathering();
 installHttp2WritePieces();
+installHttp2ReleasedBuffers();
 installHttp2Windows();
 installHttp2Deadlines();
 installHandshakeDeadlines();

@@ -81,7 +81,8 @@ function hookServers(target: HookedHttp2, hook: Http2Hook): void {
     const create = target[method];
     target[method] = (options, ...rest) => {
       const server = create.call(http2, optionsBy(hook, options), ...rest);
-      if (hook.connection) {
+      // Where it also speaks HTTP/1, connections carry what is not its own.
+      if (hook.connection && !isMixed(options)) {
         server.prependListener(connectionEvents[method], hook.connection);
       }
       if (hook.session) {
@@ -121,6 +122,11 @@ function hookRequests(session: Requests, hook: Http2Hook): void {
     if (isGrpc(headers)) hook.call!(stream, headers, "client");
     return stream;
   };
+}
+
+function isMixed(options?: object): boolean {
+  return (options as { readonly allowHTTP1?: boolean } | undefined)
+    ?.allowHTTP1 ?? false;
 }
 
 /** Only a client that makes its own connections is meant: grpc-js does. */

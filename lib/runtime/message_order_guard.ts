@@ -35,10 +35,12 @@ function keepOrder(stream: Http2Stream): void {
 
   const emitData = (data: Uint8Array): boolean => {
     let from = 0;
+    // Once it has been emitted its buffer may be gone.
+    const { length } = data;
     while (true) {
       const to = from + endOfMessage(data.subarray(from));
       const emitted = emit("data", data.subarray(from, to));
-      if (to === data.length) return emitted;
+      if (to === length) return emitted;
       from = to;
       if (stream.isPaused()) {
         stream.unshift(data.subarray(from));

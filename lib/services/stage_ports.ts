@@ -17,6 +17,8 @@ import type {
   StagePorts,
 } from "../delivery/ports.ts";
 
+import { releaseBytes } from "../runtime/release_bytes.ts";
+
 /** A method with its messages left as bytes. */
 export type BytesMethod = Method<Uint8Array, Uint8Array, "unary">;
 
@@ -66,7 +68,7 @@ export function portOf(
 ): StagePorts[ServedKind] {
   const unary = (method: BytesMethod) => ({
     call: (request: Uint8Array, limits: CallLimits) =>
-      reached.call(method, request, limits),
+      callOnce(reached.call, method, request, limits),
   });
   switch (kind) {
     case "transform":
@@ -82,9 +84,21 @@ export function portOf(
   }
 }
 
+/** Frees the request once it is answered; until then another attempt may need it. */
+async function callOnce(
+  call: CallBytes,
+  method: BytesMethod,
+  request: Uint8Array,
+  limits: CallLimits,
+): Promise<Uint8Array> {
+  const answer = await call(method, request, limits);
+  releaseBytes(request);
+  return answer;
+}
+
 function sinkPort({ call, incarnation }: Reached): SinkPort {
   return {
-    call: (request, limits) => call(writeBatch, request, limits),
+    call: (request, limits) => callOnce(call, writeBatch, request, limits),
     flush: async (sinkId, limits) => {
       const request = flushRequest.encode({ sinkId, waitForCompletion: true });
       return flushResponse.decode(await call(flush, request, limits)).success;

@@ -28,6 +28,7 @@ import { log } from "../log.ts";
 import { ProcessMetrics } from "../metrics/process_metrics.ts";
 import { ProcessShare } from "../metrics/process_share.ts";
 import { systemRandom } from "../random.ts";
+import { releaseBytes } from "../runtime/release_bytes.ts";
 import { Health } from "../rpc/health.ts";
 import { reflectionHandlers, reflectionServices } from "../rpc/reflection.ts";
 import { RpcServer } from "../rpc/server.ts";
@@ -121,6 +122,7 @@ export class RunningSidecar {
       clock: systemClock,
       scheduler: systemScheduler,
       random: systemRandom,
+      release: releaseBytes,
     }, options.flow);
     this.#duties = new Duties({
       flow: this.#flow,

@@ -89,6 +89,8 @@ export async function doOwnWork(): Promise<void> {
       source: () => undefined,
     },
     deadLetters: { put: ({ length }) => Promise.resolve(length) },
+    // What the ports answer is used again.
+    release: () => {},
     offsets: { committed: () => undefined, commit: () => Promise.resolve() },
   }, { creditWindowRecords: 1_000_000 });
   const transform = {

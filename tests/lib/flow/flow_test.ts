@@ -45,8 +45,13 @@ Deno.test("Flow takes records through a transform to a sink", () => {
   }));
   const source = world.source();
   source.push(orders(1, 500));
-  assert(world.time.runUntil(() => source.told.length === 500));
+  source.push(orders(501, 1_000));
+  assert(world.time.runUntil(() => world.callsOf("archive").length === 1));
+  assertEquals(world.released.size, 0, "nobody has been told of a record");
+  assert(world.time.runUntil(() => source.told.length === 1_000));
   assertEquals(world.callsOf("archive")[0]!.records.length, 500);
   assertEquals(world.flow.underWay.bytes, 0);
+  const answers = world.callsOf("enrich").length;
+  assertEquals(world.released.size, 2 + answers, "batches and answers");
   world.flow.close();
 });

@@ -35,7 +35,9 @@ function refusesAll(state: { broken: boolean }): Service {
 }
 
 function replayOf(letter: Letter, more: Partial<Replay> = {}): Replay {
-  return { letterId: "letter-1", ...letter, ...more };
+  // The flow's own, as a store reads it.
+  const record = letter.record.slice();
+  return { letterId: "letter-1", ...letter, record, ...more };
 }
 
 /** What becomes of a replay: looked at when time has passed. */
