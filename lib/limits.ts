@@ -223,7 +223,7 @@ export const batchBytesMax = 32 * 1024 * 1024;
 export const batchLingerMs = 5;
 export const batchLingerMsMax = 60_000;
 /** Records that a batch takes of those that wait already, where a stage states no bound. */
-export const batchRecordsWaiting = 1_000;
+export const batchRecordsWaiting = 2_000;
 /** Attempts and growth of pauses that a retry policy may ask for. */
 export const retryAttemptsMax = 1_000;
 export const retryMultiplierMax = 100;

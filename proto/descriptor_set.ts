@@ -2,7 +2,7 @@
 
 /** What protoDigest() was when this was made. */
 export const descriptorSetDigest =
-  "eb3ac711f99e80e65f2db580c3553d38f91b890b8f6c45a566d21af32cf02c8f";
+  "9edf3c16e6a089a6864f02b02e4c722cd1c7fcb9f99208977f7e2ab28aeb86a6";
 
 /** A google.protobuf.FileDescriptorSet of every .proto and what they import, as base64. */
 export const descriptorSetBase64: string = [

@@ -319,7 +319,7 @@ export interface RetryPolicy {
  */
 export interface BatchPolicy {
   /**
-   * Records. 0: with 500 a batch waits for no more, and takes up to 1000 of
+   * Records. 0: with 500 a batch waits for no more, and takes up to 2000 of
    * what waits already.
    */
   maxRecords: number;
