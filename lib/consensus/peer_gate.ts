@@ -169,7 +169,9 @@ export class PeerGate {
       throw refused(
         Code.AlreadyExists,
         "it comes with another store than before: its disk was wiped, or two nodes have its id; " +
-          "let the one without its disk join under a new id",
+          "let the one without its disk join under a new id. If the majority lets it in, it is " +
+          `node ${own.nodeId} that met a stray first: end that one for good, stop node ${own.nodeId}, ` +
+          `take the line of node ${nodeId} out of the file "met" in its data directory, and start it again`,
       );
     }
     const known = this.#latest.get(nodeId)?.incarnation ?? 0;

@@ -105,6 +105,8 @@ Deno.test("admit() refuses another store under a node's id, in any lane, incarna
         () => gate.admit(other, lane),
       );
       assert(said.includes("another store than before"), said);
+      assert(said.includes("stop node 2, take the line of node 1 out"), said);
+      assert(said.includes('the file "met" in its data directory'), said);
     }
     refusal(Code.AlreadyExists, () => gate.admitAnswer(other, 1));
   }
