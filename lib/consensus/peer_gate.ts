@@ -63,6 +63,13 @@ export class PeerGate {
     this.#stores = stores;
   }
 
+  /** Id of the store that goes with a node id, this node's too; empty for one that was never met. */
+  storeOf(nodeId: number): string {
+    const own = this.#port.standing();
+    if (nodeId === own.nodeId) return own.storeId;
+    return this.#stores.get(nodeId) ?? "";
+  }
+
   /** What this node says when it opens a stream. */
   hello(lane: Lane): Hello {
     const stream = ++this.#streams;

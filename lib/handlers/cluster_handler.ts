@@ -18,6 +18,7 @@ import { type Service, serviceOf } from "../../proto/service.ts";
 import type { LeaseKeeper } from "../consensus/lease_keeper.ts";
 import type { Metadata } from "../consensus/metadata.ts";
 import { notLeader } from "../consensus/not_leader.ts";
+import type { PeerGate } from "../consensus/peer_gate.ts";
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
 import {
   leaseRenewalsMax,
@@ -64,16 +65,19 @@ type ClusterHandlers = Required<Handlers<ClusterServiceMethods>>;
 export class ClusterHandler implements ClusterHandlers {
   readonly #metadata: ClusterMetadata;
   readonly #store: RaftStore;
+  readonly #gate: Pick<PeerGate, "storeOf">;
   readonly #leases: LeasesPort | undefined;
 
   /** Without `leases` the state has none, and RenewLeases answers Unimplemented. */
   constructor(
     metadata: ClusterMetadata,
     store: RaftStore,
+    gate: Pick<PeerGate, "storeOf">,
     leases?: LeasesPort,
   ) {
     this.#metadata = metadata;
     this.#store = store;
+    this.#gate = gate;
     this.#leases = leases;
   }
 
@@ -318,6 +322,7 @@ export class ClusterHandler implements ClusterHandlers {
         address,
         suffrage: suffrageOf(id, status),
         progress: progressOf(status.peers.find((peer) => peer.id === id)),
+        storeId: this.#gate.storeOf(id),
       }),
     );
   }

@@ -28,6 +28,11 @@ export interface Membership {
   readonly first?: FirstSnapshot;
   /** The members as one of them told, for a node that joins. */
   readonly members?: readonly Member[];
+  /**
+   * Ids of the stores that those have, for a node that joins: a stray that comes to it before them is
+   * not taken for them.
+   */
+  readonly stores?: ReadonlyMap<number, string>;
 }
 
 /** Finds out whose this node is; one that joins asks routers of the cluster. */
@@ -54,6 +59,10 @@ export async function membershipOf(
   return {
     identity: { clusterId, nodeId },
     members: membersOf([...others, ...members]),
+    stores: new Map(
+      nodes.filter(({ storeId }) => storeId !== "")
+        .map((node) => [Number(node.nodeId), node.storeId]),
+    ),
   };
 }
 

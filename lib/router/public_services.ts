@@ -148,8 +148,8 @@ export class PublicServices {
   }
 
   #cluster(): ClusterHandler {
-    const { replicated, store, leases } = this.#parts;
-    return new ClusterHandler(replicated.metadata, store, leases);
+    const { replicated, store, gate, leases } = this.#parts;
+    return new ClusterHandler(replicated.metadata, store, gate, leases);
   }
 }
 

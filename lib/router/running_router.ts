@@ -268,14 +268,14 @@ export class RunningRouter {
   async #startNode(
     store: RaftStore,
     state: State,
-    { members }: Membership,
+    { members, stores }: Membership,
   ): Promise<{
     readonly node: MetadataNode<StateEvent>;
     readonly gate: PeerGate;
     readonly leader: LeaderClient;
   }> {
     const { consensus, dataDir, dial } = this.#options;
-    const met = await MetStores.open(dataDir);
+    const met = await MetStores.open(dataDir, stores);
     const leader = this.#own(new LeaderClient(dial), (own) => own.close());
     let gate: PeerGate | undefined;
     const node = await MetadataNode.start({

@@ -21,8 +21,14 @@ export class MetStores {
     this.#ids = ids;
   }
 
-  /** Those of a directory that is there. StorageError when they cannot be read. */
-  static async open(directory: string): Promise<MetStores> {
+  /**
+   * Those of a directory that is there, and those that another node `told` of, by node id, where this
+   * one has met none. StorageError when they cannot be read, or what is new not be noted.
+   */
+  static async open(
+    directory: string,
+    told: ReadonlyMap<number, string> = new Map(),
+  ): Promise<MetStores> {
     const { place } = storeFile(directory);
     const path = `${directory}/met`;
     const text = await usable(place, () => read(path));
@@ -34,7 +40,11 @@ export class MetStores {
       }
       ids.set(Number(nodeId), storeId);
     }
-    return new MetStores(place, path, ids);
+    const met = new MetStores(place, path, ids);
+    for (const [nodeId, storeId] of told) {
+      if (!ids.has(nodeId)) met.set(nodeId, storeId);
+    }
+    return met;
   }
 
   /** Id of the store that the node came with; undefined for one that was never met. */

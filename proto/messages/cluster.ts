@@ -535,6 +535,11 @@ export interface ClusterNode {
   suffrage: NodeSuffrage;
   /** How the leader sees it; absent when the answering node does not lead. */
   progress?: NodeProgress | undefined;
+  /**
+   * Which store it has, as Hello says; empty when the answering node has not
+   * met it.
+   */
+  storeId: string;
 }
 
 /** A member's part in votes. */

@@ -1,19 +1,38 @@
 /**
- * Goal: a node that met a stray under another's id, before that one, says what to mend, and after that
- * the two talk to each other again.
- * Method: three `server.ts`; a note of a stray is put in the data directory of one between two runs.
+ * Goal: a node takes no stray for another node of its cluster: one that joins knows whom to expect, and
+ * one that met a stray first says what to mend, after which the right one is let in again.
+ * Method: `server.ts` in processes; a note of a stray is put in the data directory of one between two runs.
  * Without leak checks: grpc-js leaves the backoff timer of a node that went away.
  */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { ClusterClient } from "@conveyor/grpc";
-import { RouterCluster } from "../fixtures/router_cluster.ts";
+import { RouterCluster, type RouterNode } from "../fixtures/router_cluster.ts";
+import { until } from "../fixtures/until.ts";
 
-Deno.test({
-  name:
-    "a node that met a stray first names the line of its file that is to go, and without it lets the right one in",
-  sanitizeOps: false,
-  sanitizeResources: false,
-  fn: async () => {
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
+}
+
+test("a node that joins knows the disk of one that it has yet to meet", async () => {
+  await using cluster = await RouterCluster.start();
+  const [absent, ...others] = cluster.nodes as [RouterNode, ...RouterNode[]];
+  const noteAt = async ({ id }: RouterNode): Promise<string | undefined> => {
+    const notes = await Deno.readTextFile(`${cluster.folder}/${id}/met`);
+    return notes.split("\n").find((line) => line.startsWith(`${absent.id} `));
+  };
+  for (const node of others) {
+    await until(async () => await noteAt(node) !== undefined);
+  }
+  await absent.stop();
+  const fourth = cluster.newcomer(4);
+  fourth.start();
+  await fourth.ready();
+  assertEquals(await noteAt(fourth), await noteAt(others[0]!));
+});
+
+test(
+  "a node that met a stray first names the line of its file that is to go, and without it lets the right one in",
+  async () => {
     await using cluster = await RouterCluster.start();
     await using members = await ClusterClient.connect(cluster.urls);
     const { leader } = await members.listNodes();
@@ -43,4 +62,4 @@ Deno.test({
     await wrong!.ready();
     assert(line.test(await Deno.readTextFile(met)));
   },
-});
+);

@@ -118,6 +118,12 @@ Deno.test("admit() refuses another store under a node's id, in any lane, incarna
   gate.admit(helloOf(10, { nodeId: 3, storeId: "its own" }), "messages");
 });
 
+Deno.test("storeOf() tells of this node, and of those that came", () => {
+  const gate = gateOf();
+  gate.admit(helloOf(1, { storeId: "first" }), "messages");
+  assertEquals([1, 2, 3].map((id) => gate.storeOf(id)), ["first", "own", ""]);
+});
+
 Deno.test("admitAnswer() refuses another node than the one that was dialled", () => {
   refusal(Code.FailedPrecondition, () => gateOf().admitAnswer(helloOf(0), 3));
 });

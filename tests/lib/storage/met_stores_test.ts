@@ -15,6 +15,19 @@ Deno.test("MetStores knows whom it has met after a restart", async () => {
   });
 });
 
+Deno.test("MetStores notes what it is told, of those that it has not met itself", async () => {
+  await inMemoryDirectory(async (directory) => {
+    (await MetStores.open(directory)).set(2, "a");
+    const told = new Map([[2, "stray"], [3, "b"]]);
+    for (
+      const met of [
+        await MetStores.open(directory, told),
+        await MetStores.open(directory),
+      ]
+    ) assertEquals([2, 3].map((id) => met.get(id)), ["a", "b"]);
+  });
+});
+
 Deno.test("MetStores refuses what is damaged", async () => {
   await inMemoryDirectory(async (directory) => {
     for (const damaged of ["2\n", "2 a b\n", "x a\n", "\n", "2 a\n3"]) {
