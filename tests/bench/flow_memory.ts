@@ -15,6 +15,8 @@ import { rssOf } from "./process_usage.ts";
 
 const batch = 500;
 const turnMs = 5_000;
+/** By then the heap has the size that the load calls for. */
+const warmUpMs = 10_000;
 const growthMax = 1.1;
 
 /** Whether the second half of the samples is no higher than the first. */
@@ -31,6 +33,7 @@ async function run(records: number, stallMs: number): Promise<boolean> {
   await using router = await startRouter();
   await using source = sourceOf(router, batch);
   await source.line();
+  await source.ask(`${warmUpMs}`);
   const passing: number[] = [];
   for (let passed = 0; passed < records;) {
     const report = JSON.parse(await source.ask(`${turnMs}`)) as SourceReport;
