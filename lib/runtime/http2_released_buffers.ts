@@ -9,6 +9,7 @@
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { StreamDecoder } from "@grpc/grpc-js/build/src/stream-decoder.js";
+import { releasedBytesMin } from "../limits.ts";
 import { hookHttp2 } from "./http2_hooks.ts";
 import { prefixBytes, releaseBytes } from "./release_bytes.ts";
 
@@ -40,7 +41,7 @@ export function installHttp2ReleasedBuffers(): void {
     connection: (socket: Duplex) => {
       const stream = socket as unknown as Stream;
       releaseRead(stream);
-      releaseWritten(stream, (bytes) => bytes instanceof Uint8Array);
+      releaseWritten(stream, () => true);
     },
     call: (stream) => releaseWritten(stream as unknown as Stream, isFrame),
   });
@@ -57,21 +58,25 @@ function releaseRead(socket: Stream): void {
   };
 }
 
+function isLarge(bytes: unknown): bytes is Uint8Array {
+  return bytes instanceof Uint8Array && bytes.length >= releasedBytesMin;
+}
+
 /** Whether this is a message as grpc-js frames it. */
-function isFrame(bytes: unknown): bytes is Uint8Array {
-  return Buffer.isBuffer(bytes) && bytes.length >= prefixBytes &&
+function isFrame(bytes: Uint8Array): boolean {
+  return Buffer.isBuffer(bytes) &&
     bytes.readUInt32BE(1) === bytes.length - prefixBytes;
 }
 
 /** Whoever writes what `isOwn` says has made it for this stream. */
 function releaseWritten(
   stream: Stream,
-  isOwn: (bytes: unknown) => bytes is Uint8Array,
+  isOwn: (bytes: Uint8Array) => boolean,
 ): void {
   const write = stream.write;
   stream.write = (...args) => {
     const [bytes] = args;
-    if (!isOwn(bytes)) return write.apply(stream, args);
+    if (!isLarge(bytes) || !isOwn(bytes)) return write.apply(stream, args);
     const told = args.findLast((arg) => typeof arg === "function") as
       | Written
       | undefined;
