@@ -353,6 +353,8 @@ export const restoreBytesMax = 2 * 1024 * 1024 * 1024;
 export const restoreIdleMs = 60_000;
 /** Bytes of a backup that are read, sent or brought back at a time. */
 export const backupPieceBytes = 256 * 1024;
+/** Pieces of a backup that is brought back which are on their way through the log at a time. */
+export const restorePartsInFlightMax = 4;
 /** A client waits so long for a snapshot to be made or brought back. */
 export const backupTimeoutMs = 10 * 60_000;
 /** Backups that a router keeps; one more is ResourceExhausted. */

@@ -27,6 +27,7 @@ import { requiredString } from "../options.ts";
 import type { CallContext, Handlers } from "../rpc/handler.ts";
 import { snapshotVersion } from "../state/snapshot_writer.ts";
 import { nameFrom, requestIdOf } from "./request_id.ts";
+import { sendParts } from "./restore_parts.ts";
 
 /** BackupService, for the server to serve. */
 export const backupService: Service<BackupServiceMethods> = serviceOf(
@@ -173,14 +174,15 @@ export class BackupHandler implements BackupHandlers {
     const restoreId = crypto.randomUUID();
     await replicated.change(action, { beginRestore: { restoreId } }, signal);
     try {
-      const reader = new BackupReader();
-      let parts = 0;
-      for await (const piece of this.#store.read(id)) {
-        const data = reader.push(piece);
-        if (data.length === 0) continue;
-        const restorePart = { restoreId, part: parts++, data };
-        await replicated.change(action, { restorePart }, signal);
-      }
+      const parts = await sendParts(
+        stateIn(this.#store.read(id)),
+        (part, data) =>
+          replicated.change(
+            action,
+            { restorePart: { restoreId, part, data } },
+            signal,
+          ),
+      );
       const finishRestore = { restoreId, parts };
       await replicated.change(action, { finishRestore }, signal);
       log.info("Restored the state from a snapshot", { id });
@@ -189,6 +191,17 @@ export class BackupHandler implements BackupHandlers {
         .catch(() => {});
       throw error;
     }
+  }
+}
+
+/** The bytes of the state in those of a backup. */
+async function* stateIn(
+  backup: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  const reader = new BackupReader();
+  for await (const piece of backup) {
+    const data = reader.push(piece);
+    if (data.length > 0) yield data;
   }
 }
 

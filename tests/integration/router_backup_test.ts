@@ -36,7 +36,7 @@ async function load(urls: readonly string[]): Promise<void> {
     await checkpoints.commitOffset("numbers", n, BigInt(n));
     await checkpoints.saveCheckpoint({
       serviceId: `store-${n}`,
-      data: new Uint8Array(10_000).fill(n),
+      data: new Uint8Array(100_000).fill(n),
     });
   }
 }
