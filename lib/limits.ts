@@ -443,6 +443,8 @@ export const windowRefusedKept = 64;
 export const slotsAtFirst = 1_024;
 /** Records of a lane for which room is kept between batches. */
 export const workRecordsKept = 4_096;
+/** Bytes of room for rewritten records that is kept between batches; what a larger batch needed is let go. */
+export const rewrittenBytesKept = 2 * 1024 * 1024;
 /** Views kept to be used again, of each kind. */
 export const viewsKeptMax = 64;
 /** Bytes of records that wait before a stage; above it the stages before wait. */

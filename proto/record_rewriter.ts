@@ -3,6 +3,7 @@
  * comes later counts, and a message that comes twice is merged. The records are copied as they are,
  * nothing of them is decoded. The result is a serialized RecordBatch.
  */
+import { rewrittenBytesKept } from "../lib/limits.ts";
 import type { RecordRanges } from "./record_join.ts";
 import { grown } from "./record_ids.ts";
 import { varintSize } from "./wire_writer.ts";
@@ -21,9 +22,11 @@ export class RecordRewriter implements RecordRanges {
   starts: Uint32Array = new Uint32Array(64);
   ends: Uint32Array = new Uint32Array(64);
 
-  /** Forgets all records. What was written before stays as it is. */
+  /** Forgets all records, and writes over them: `batch()` is a copy. */
   reset(): void {
-    this.bytes = new Uint8Array(1024);
+    if (this.bytes.length > rewrittenBytesKept) {
+      this.bytes = new Uint8Array(1024);
+    }
     this.length = this.count = 0;
   }
 
@@ -44,9 +47,9 @@ export class RecordRewriter implements RecordRanges {
     this.length = this.ends[this.count++] = pos + size;
   }
 
-  /** The records as a serialized conveyor.common.RecordBatch; a view of what was written. */
+  /** The records as a serialized conveyor.common.RecordBatch, in a buffer of their own. */
   batch(): Uint8Array {
-    return this.bytes.subarray(0, this.length);
+    return this.bytes.slice(0, this.length);
   }
 
   #reserve(size: number): void {
@@ -54,7 +57,7 @@ export class RecordRewriter implements RecordRanges {
       const larger = new Uint8Array(
         Math.max(this.length + size, this.bytes.length * 2),
       );
-      larger.set(this.batch());
+      larger.set(this.bytes.subarray(0, this.length));
       this.bytes = larger;
     }
     if (this.count < this.starts.length) return;

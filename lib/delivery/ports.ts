@@ -2,7 +2,7 @@
  * What the flow of records needs of the world, as interfaces: services that do the work of stages,
  * the choice among them, the store of dead letters, the committed offsets. Whoever wires the router
  * implements them; tests do so in memory. Requests and answers are serialized messages, so that no
- * record is decoded on its way. A request is its port's own, and what a transform answers is the
+ * record is decoded on its way. A request is its port's own, and what a transform or lookup answers is the
  * caller's: either may free it once it has been used.
  */
 

@@ -24,8 +24,8 @@ export interface FlowPorts {
   readonly scheduler: Scheduler;
   /**
    * Frees bytes that nobody reads any more: what a source or another process sent, once its records are
-   * answered; what a transform answered, once its records have left the stages after it. The flow owns
-   * what it is given.
+   * answered; what a transform or lookup made, once its records have left the stages after it. The flow
+   * owns what it is given.
    */
   readonly release: (bytes: Uint8Array) => void;
 }

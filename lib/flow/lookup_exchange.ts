@@ -81,11 +81,12 @@ export class LookupExchange implements Exchange<"lookup"> {
 
   read(answer: Uint8Array | undefined, positions: Uint32Array): void {
     if (answer !== undefined) {
-      const { views } = this.#stage.run.context;
+      const { ports, views } = this.#stage.run.context;
       const view = views.lookups.take();
       view.reset(answer).addResponse();
       this.#readResults(view);
       views.lookups.give(view);
+      ports.release(answer);
     }
     this.#merge(positions);
   }
@@ -218,19 +219,18 @@ export class LookupExchange implements Exchange<"lookup"> {
 
   #addLoad(made: readonly number[], bytes: Uint8Array): void {
     const work = this.#work;
-    const { context } = this.#stage.run;
-    const view = context.views.records.take().reset(bytes).addBatch();
+    const { buffer, ports, views } = this.#stage.run.context;
+    const view = views.records.take().reset(bytes).addBatch();
     const slots = new Uint32Array(made.length);
     for (const [i, position] of made.entries()) {
       slots[i] = work.slots[position]!;
       work.standings[position] = Standing.Done;
     }
     const lineage = this.#lineage(made);
-    const owner = new DerivedBytes(
-      context.buffer,
-      bytes.length,
-      () => context.views.records.give(view),
-    );
+    const owner = new DerivedBytes(buffer, bytes.length, () => {
+      ports.release(bytes);
+      views.records.give(view);
+    });
     this.#outputs.addLoad(new Load(owner, view, slots, lineage, bytes.length));
     for (const [i, position] of made.entries()) {
       this.#outputs.made(position, i, i + 1);

@@ -88,6 +88,11 @@ Deno.test("Flow merges what a lookup found into the metadata, under the prefix, 
   );
   assertEquals(world.callsOf("enrich")[0]!.request.keyFields, ["city"]);
   assertEquals(world.flow.underWay, { records: 0, bytes: 0, partitions: 1 });
+  assertEquals(
+    world.released.size,
+    3,
+    "the batch, the answer, what was merged",
+  );
   world.flow.close();
 });
 
