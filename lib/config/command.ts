@@ -12,7 +12,8 @@ import {
   quote,
 } from "../errors.ts";
 import { configureLog, log, type LogFields } from "../log.ts";
-import { exitCodeOf, exitCodes } from "./exit_code.ts";
+import { exitCodes } from "../exit_codes.ts";
+import { exitCodeOf } from "./exit_code.ts";
 import { helpText } from "./help_text.ts";
 import { Configuration } from "./configuration.ts";
 import {
@@ -25,9 +26,9 @@ import {
   joinNeeds,
   missingPermissions,
   type Needs,
+  permittedVariable as variable,
   processPermits,
-  wouldAsk,
-} from "./permissions.ts";
+} from "../permissions.ts";
 import {
   type CommandLine,
   parseCommandLine,
@@ -176,17 +177,6 @@ async function configured(
 /** Reads the file that the setting of a key names. */
 function readerOf(config: Configuration): (key: string) => Promise<string> {
   return (key) => readText(config.text(key) ?? "", config.placeOf(key));
-}
-
-/** A variable of the environment; one that may not be read is not set. */
-function variable(name: string): string | undefined {
-  if (wouldAsk({ name: "env", variable: name })) return undefined;
-  try {
-    return Deno.env.get(name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
 }
 
 /** The text of a file that the operator named at this place. */

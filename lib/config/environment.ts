@@ -1,28 +1,18 @@
 /** The variables of the environment that a process reads, and those that somebody misspelt. */
 import { nearest } from "../nearest.ts";
+import { runtimeVariables } from "../permissions.ts";
 import { type Setting, variableOf } from "./setting.ts";
 
 /** Names the configuration file. */
 export const configVariable = "CONVEYOR_CONFIG";
 
 const prefix = "CONVEYOR_";
-/** What grpc-js, Deno KV and the log read. */
-const ofOthers: readonly string[] = [
-  "GRPC_*",
-  "DENO_KV_*",
-  "NO_COLOR",
-  "grpc_proxy",
-  "http_proxy",
-  "https_proxy",
-  "no_grpc_proxy",
-  "no_proxy",
-];
 
 /** Names, some of them patterns, of all that a process with these settings reads. */
 export function environmentNames(settings: readonly Setting[]): string[] {
   const own = settings.map(variableOf)
     .filter((name) => !name.startsWith(prefix));
-  return [`${prefix}*`, ...own, ...ofOthers];
+  return [`${prefix}*`, ...own, "DENO_KV_*", ...runtimeVariables];
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The help of a command, made of its settings, so that it never tells of another set than is read. */
-import { exitCodes } from "./exit_code.ts";
+import { exitCodes } from "../exit_codes.ts";
 import { configVariable } from "./environment.ts";
 import { type Setting, variableOf } from "./setting.ts";
 

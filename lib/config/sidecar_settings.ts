@@ -9,7 +9,7 @@ import type { PodService, SidecarOptions } from "../sidecar/sidecar_options.ts";
 import type { Configuration } from "./configuration.ts";
 import { given } from "./given.ts";
 import { logSettings } from "./log_settings.ts";
-import { joinNeeds, type Needs, needsOfAddress } from "./permissions.ts";
+import { joinNeeds, type Needs, needsOfAddress } from "../permissions.ts";
 import { tlsOf, tlsSettings } from "./tls_settings.ts";
 import type { Setting } from "./setting.ts";
 

@@ -11,7 +11,7 @@
  * @module
  */
 import { type Command, runCommand } from "../config/command.ts";
-import { wouldAsk } from "../config/permissions.ts";
+import { wouldAsk } from "../permissions.ts";
 import {
   sidecarNeeds,
   sidecarSettings,

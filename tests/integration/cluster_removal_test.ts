@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { AdminClient, ClusterClient } from "@conveyor/grpc";
-import { exitCodes } from "../../lib/config/exit_code.ts";
+import { exitCodes } from "../../lib/exit_codes.ts";
 import { Code } from "../../lib/errors.ts";
 import { rejection } from "../fixtures/rejection.ts";
 import { RouterCluster, type RouterNode } from "../fixtures/router_cluster.ts";

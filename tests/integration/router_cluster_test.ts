@@ -13,7 +13,7 @@ import {
   SourceClient,
 } from "@conveyor/grpc";
 import { serveSink } from "@conveyor/grpc/connector";
-import { exitCodes } from "../../lib/config/exit_code.ts";
+import { exitCodes } from "../../lib/exit_codes.ts";
 import { freePorts } from "../fixtures/free_ports.ts";
 import { RouterCluster, RouterNode } from "../fixtures/router_cluster.ts";
 import { line, numberOf, numbers } from "../fixtures/router_setup.ts";

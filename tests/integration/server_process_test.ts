@@ -83,6 +83,26 @@ Deno.test("server.ts names the permission that it lacks for its configuration fi
     assertEquals(stderr.trim().split("\n").length, 1, stderr);
   }));
 
+Deno.test("server.ts reads a configuration file with the variables that it names", () =>
+  inFolder(async (folder) => {
+    const file = `${folder}/router.yaml`;
+    await Deno.writeTextFile(file, "log: {level: WARN}\n");
+    const deno = [
+      "--no-prompt",
+      "--allow-net",
+      `--allow-read=${folder}`,
+      `--allow-write=${folder}`,
+    ];
+    const args = [...loopback, "--data-dir", folder];
+    const { stderr } = await runServer(args, { deno });
+    const [, variables] = /--allow-env='([^']+)'/.exec(stderr)!;
+    await using server = new ServerProcess(
+      [...args, "--config", file, "--log-level", "INFO"],
+      { deno: [...deno, `--allow-env=${variables}`] },
+    );
+    await server.url();
+  }));
+
 Deno.test("server.ts names the permissions that it lacks for its certificates, with all others", () =>
   inFolder(async (folder) => {
     const [cert, key] = [`${folder}/cert.pem`, `${folder}/key.pem`];

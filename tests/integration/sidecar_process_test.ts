@@ -87,7 +87,7 @@ Deno.test("a sidecar names the permissions that it lacks", async () => {
     },
     deno: [
       "--no-prompt",
-      "--allow-env=CONVEYOR_*,SIDECAR_ID,POD_NAME,POD_IP,NAMESPACE,GRPC_*,CLUSTER_ENDPOINT,LOCAL_SERVICES,DISCOVERY_START_PORT,DISCOVERY_END_PORT,HEARTBEAT_INTERVAL_SECS,DENO_KV_*,NO_COLOR,grpc_proxy,http_proxy,https_proxy,no_grpc_proxy,no_proxy",
+      "--allow-env=CONVEYOR_*,SIDECAR_ID,POD_NAME,POD_IP,NAMESPACE,GRPC_*,CLUSTER_ENDPOINT,LOCAL_SERVICES,DISCOVERY_START_PORT,DISCOVERY_END_PORT,HEARTBEAT_INTERVAL_SECS,DENO_KV_*,LOG_STREAM,LOG_TOKENS,NO_COLOR,grpc_proxy,http_proxy,https_proxy,no_grpc_proxy,no_proxy",
     ],
   });
   assertEquals(code, 77, stderr);

@@ -3,7 +3,7 @@ import {
   joinNeeds,
   missingPermissions,
   needsOfAddress,
-} from "../../../lib/config/permissions.ts";
+} from "../../lib/permissions.ts";
 
 const needs = {
   net: ["0.0.0.0:50051", "0.0.0.0:9464"],

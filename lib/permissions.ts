@@ -23,6 +23,17 @@ export function wouldAsk(descriptor: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(descriptor).state === "prompt";
 }
 
+/** A variable of the environment; one that may not be read is not set. */
+export function permittedVariable(name: string): string | undefined {
+  if (wouldAsk({ name: "env", variable: name })) return undefined;
+  try {
+    return Deno.env.get(name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
 /** The permits of this process. */
 export const processPermits: Permits = {
   query: (descriptor) =>
@@ -41,6 +52,19 @@ export const processPermits: Permits = {
     }
   },
 };
+
+/** Variables, some of them patterns, that grpc-js, the log and the reader of YAML read. */
+export const runtimeVariables: readonly string[] = [
+  "GRPC_*",
+  "LOG_STREAM",
+  "LOG_TOKENS",
+  "NO_COLOR",
+  "grpc_proxy",
+  "http_proxy",
+  "https_proxy",
+  "no_grpc_proxy",
+  "no_proxy",
+];
 
 /** What is needed to listen at an address, or to dial it. */
 export function needsOfAddress(address: string): Needs {
