@@ -233,6 +233,31 @@ Deno.test("the README's backup brings back what was there", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("the README's commands of an operator do what they say", async () => {
+  await using setup = await RouterSetup.start();
+  const folder = await clone();
+  await Deno.writeTextFile(
+    `${folder}/greetings.yaml`,
+    await blockUnder("From a shell", "yaml"),
+  );
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-ec", await blockUnder("From a shell")],
+    cwd: folder,
+    env: { CONVEYOR_ROUTER: setup.url, NO_COLOR: "1" },
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  const said = new TextDecoder().decode(stdout).split("\n");
+  assertEquals(said.filter((line) => line.startsWith("pipeline")), [
+    'pipeline "greetings" is valid',
+    'pipeline "greetings" created',
+    'pipeline "greetings" disabled',
+    'pipeline "greetings" deleted',
+  ]);
+  const kept = await Deno.readTextFile(`${folder}/greetings.yaml`);
+  assert(kept.includes("load_balance: least_connections"), kept);
+  await Deno.remove(folder, { recursive: true });
+});
+
 for (const flags of [[], ["--nodes", "3"]]) {
   Deno.test(`task demo ${flags.join(" ")} ends with sums that agree`, async () => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

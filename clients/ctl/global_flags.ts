@@ -1,0 +1,60 @@
+/** The flags that every command takes: which router, by which means, and how to print. */
+import type { Flag } from "./command.ts";
+import { outputs } from "./output.ts";
+
+/** Where a router is looked for that nobody names. */
+export const routerDefault = "http://127.0.0.1:50051";
+
+export const globalFlags: readonly Flag[] = [
+  {
+    name: "router",
+    value: "URL,…",
+    variable: "CONVEYOR_ROUTER",
+    help: `routers of the cluster (default: ${routerDefault})`,
+  },
+  {
+    name: "tls-ca",
+    value: "FILE",
+    variable: "CONVEYOR_TLS_CA",
+    help: "authorities that are trusted (PEM) (default: the runtime's)",
+  },
+  {
+    name: "tls-cert",
+    value: "FILE",
+    variable: "CONVEYOR_TLS_CERT",
+    help: "certificate chain to show (PEM)",
+  },
+  {
+    name: "tls-key",
+    value: "FILE",
+    variable: "CONVEYOR_TLS_KEY",
+    help: "its private key (PEM)",
+  },
+  {
+    name: "tls-server-name",
+    value: "NAME",
+    variable: "CONVEYOR_TLS_SERVER_NAME",
+    help: "name that the router's certificate is for (default: the host)",
+  },
+  {
+    name: "bearer-token",
+    value: "TOKEN",
+    variable: "CONVEYOR_BEARER_TOKEN",
+    help: "sent with every call; better by its variable",
+  },
+  {
+    name: "timeout-ms",
+    value: "MS",
+    variable: "CONVEYOR_TIMEOUT_MS",
+    help: "time that a call may take (default: 30000)",
+  },
+  {
+    name: "output",
+    short: "o",
+    value: "FORM",
+    choices: outputs,
+    help: `${outputs.join(", ")}`,
+  },
+  { name: "help", short: "h", help: "shows this text" },
+  { name: "version", help: "shows the version" },
+];

@@ -1,0 +1,192 @@
+/**
+ * Goal: an operator looks after pipelines from a shell: what a file says is there, what is printed is such
+ * a file, and what goes wrong is said in a sentence and by the exit code.
+ * Method: the real client against a router in a process of its own.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { inFolder } from "../fixtures/in_folder.ts";
+import {
+  type Ended,
+  runServer,
+  ServerProcess,
+  type ServerProcessOptions,
+} from "../fixtures/server_process.ts";
+
+const orders = `id: orders
+stages:
+  - id: shop
+    stage_type: source
+    service_selector:
+      service_name: shop
+  - id: archive
+    stage_type: sink
+    service_selector:
+      service_name: archive
+    batch:
+      linger: 20ms
+edges:
+  - from_stage: shop
+    to_stage: archive
+enabled: true
+`;
+
+function ctl(
+  args: readonly string[],
+  options: ServerProcessOptions = {},
+): Promise<Ended> {
+  return runServer(args, { ...options, script: "clients/ctl/main.ts" });
+}
+
+/** A router, and the client of it, in a folder with a file for each of `files`. */
+async function withRouter(
+  files: Readonly<Record<string, string>>,
+  work: (
+    run: (...args: string[]) => Promise<Ended>,
+    folder: string,
+    router: string,
+  ) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    await using server = new ServerProcess([
+      ...["--listen-addr", "127.0.0.1:0", "--http-addr", "off"],
+      ...["--data-dir", `${folder}/data`],
+    ]);
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+    }
+    const router = await server.url();
+    const env = { CONVEYOR_ROUTER: router };
+    await work((...args) => ctl(args, { cwd: folder, env }), folder, router);
+  });
+}
+
+function assertSays({ code, stdout, stderr }: Ended, says: string): void {
+  assertEquals([code, stdout, stderr], [0, says, ""]);
+}
+
+Deno.test("ctl applies a file, prints it again, and takes away what it made", () =>
+  withRouter({ "orders.yaml": orders }, async (run, folder) => {
+    const apply = ["apply", "-f", "orders.yaml"];
+    assertSays(await run(...apply), 'pipeline "orders" created\n');
+    assertSays(await run(...apply), 'pipeline "orders" unchanged\n');
+    assertSays(await run("get", "orders"), orders);
+    const slower = orders.replace("20ms", "30ms");
+    await Deno.writeTextFile(`${folder}/orders.yaml`, slower);
+    assertSays(await run(...apply), 'pipeline "orders" updated\n');
+    assertSays(await run("get", "orders"), slower);
+    assertSays(
+      await run("list"),
+      "ID      ENABLED  STAGES  EDGES  NAME\norders  yes      2       1\n",
+    );
+    const status = await run("status", "orders", "-o", "json");
+    const { version, stage_statuses } = JSON.parse(status.stdout);
+    assertEquals([version, stage_statuses.shop.errors], ["2", "0"]);
+
+    const early = await run("delete", "orders");
+    assertEquals(early.code, 78);
+    assert(early.stderr.includes("disabled pipeline"), early.stderr);
+    assertSays(
+      await run("disable", "orders", "--drain"),
+      'pipeline "orders" disabled\n',
+    );
+    assertSays(
+      await run("list"),
+      "ID      ENABLED  STAGES  EDGES  NAME\norders  no       2       1\n",
+    );
+    assertSays(await run("enable", "orders"), 'pipeline "orders" enabled\n');
+    assertSays(
+      await run("delete", "orders", "--force"),
+      'pipeline "orders" deleted\n',
+    );
+    assertEquals(await run("get", "orders"), {
+      code: 1,
+      stdout: "",
+      stderr: 'There is no pipeline "orders"\n',
+    });
+  }));
+
+Deno.test("ctl applies nothing of files of which one is wrong, and tells all of it", () =>
+  withRouter({
+    "orders.yaml": orders,
+    "wrong.yaml": orders.replace("sink", "snk").replace("batch", "bach"),
+  }, async (run) => {
+    const refused = await run("apply", "-f", "orders.yaml", "-f", "wrong.yaml");
+    assertEquals(refused, {
+      code: 64,
+      stdout: "",
+      stderr: `Cannot accept pipeline "orders":
+  wrong.yaml:8: stages[1].stage_type must be one of source, transform, sink, lookup, found "snk"
+  wrong.yaml:11: stages[1].bach is no field of Stage; did you mean "batch"?
+`,
+    });
+    assertSays(await run("list", "-o", "yaml"), "");
+  }));
+
+Deno.test("ctl checks a file without a router, and with no other permission than to read it", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/orders.yaml`, orders);
+    const ended = await ctl(["apply", "--dry-run", "-f", "orders.yaml"], {
+      cwd: folder,
+      deno: ["--allow-read=orders.yaml", "--ignore-env", "--no-prompt"],
+    });
+    assertSays(ended, 'pipeline "orders" is valid\n');
+  }));
+
+Deno.test("ctl names all that it is not permitted", () =>
+  inFolder(async (folder) => {
+    const deno = ["--no-prompt"];
+    const flags = ["--router", "10.0.0.1:50051", "--tls-ca", "ca.pem"];
+    const said = (needs: string): string =>
+      `Cannot start: the client is not permitted what it needs; add ${needs} ` +
+      "--allow-env='CONVEYOR_*,GRPC_*,LOG_STREAM,LOG_TOKENS,NO_COLOR,grpc_proxy,http_proxy,https_proxy,no_grpc_proxy,no_proxy'\n";
+    for (
+      const [args, needs] of [
+        [["list", ...flags], "--allow-net=10.0.0.1:50051 --allow-read=ca.pem"],
+        [["apply", "-f", "orders.yaml"], "--allow-read=orders.yaml"],
+      ] as const
+    ) {
+      const ended = await ctl(args, { cwd: folder, deno });
+      assertEquals(ended, { code: 77, stdout: "", stderr: said(needs) });
+    }
+  }));
+
+Deno.test("ctl works with no more permissions than it names", () =>
+  withRouter({ "orders.yaml": orders }, async (_run, folder, router) => {
+    const host = router.replace("http://", "");
+    const deno = [
+      "--no-prompt",
+      "--ignore-env",
+      "--allow-read=orders.yaml",
+      `--allow-net=${host}`,
+    ];
+    const args = ["apply", "-f", "orders.yaml", "--router", router];
+    assertSays(
+      await ctl(args, { cwd: folder, deno }),
+      'pipeline "orders" created\n',
+    );
+  }));
+
+for (
+  const [args, code, says] of [
+    [["aply"], 64, 'did you mean "apply"?'],
+    [
+      ["apply", "-f", "nowhere.yaml"],
+      64,
+      'Cannot read "nowhere.yaml": No such file or directory',
+    ],
+    [["list", "--router", "ftp://x"], 64, "http://host:port"],
+    [
+      ["list", "--router", "127.0.0.1:1", "--timeout-ms", "300"],
+      69,
+      "ECONNREFUSED",
+    ],
+    [["list", "--bearer-token", "é"], 64, "bearerToken"],
+  ] as const
+) {
+  Deno.test(`ctl ${args.join(" ")} ends with ${code} and one sentence`, async () => {
+    const ended = await ctl(args);
+    assertEquals([ended.code, ended.stdout], [code, ""]);
+    assertEquals(ended.stderr.trim().split("\n").length, 1, ended.stderr);
+    assert(ended.stderr.includes(says), ended.stderr);
+  });
+}
