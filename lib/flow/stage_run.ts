@@ -36,7 +36,7 @@ type AnyService =
   | StageService<"relay">;
 
 interface Parts {
-  readonly lanes: readonly AnyLane[];
+  readonly makeLanes: () => readonly AnyLane[];
   readonly service?: AnyService;
   readonly pending?: PendingFlush;
 }
@@ -55,7 +55,10 @@ export class StageRun {
   readonly nameHash: number;
   /** Whether a call may take its time: consumers pull the records, or another sidecar has them. */
   readonly patient: boolean;
-  readonly #lanes: readonly AnyLane[];
+  readonly #makeLanes: () => readonly AnyLane[];
+  /** None before the first records come: thousands of pipelines may wait for their first. */
+  #lanes: readonly AnyLane[] = [];
+  #closed = false;
   readonly #routes: StageRoutes;
   #targets: readonly StageRun[] = [];
   /** Stages that wait for room here. */
@@ -73,8 +76,8 @@ export class StageRun {
     this.patient = settings.kind === "relay" ||
       settings.kind === "sink" && settings.delivery === "pull";
     this.letters = new LetterBox(this);
-    const { lanes, service, pending } = this.#build();
-    this.#lanes = lanes;
+    const { makeLanes, service, pending } = this.#build();
+    this.#makeLanes = makeLanes;
     this.service = service;
     this.pending = pending;
   }
@@ -118,13 +121,14 @@ export class StageRun {
   add(load: Load, records: Records): void {
     const nowMs = this.run.context.ports.clock.monotonicMs();
     this.#waiting += load.countOf(records);
-    if (this.#lanes.length === 1) {
-      const lane = this.#lanes[0]!;
+    const lanes = this.#openLanes();
+    if (lanes.length === 1) {
+      const lane = lanes[0]!;
       lane.queue.add(load, records, nowMs);
       return lane.pump();
     }
-    byLane(load, records, this.#lanes.length, (index, part) => {
-      const lane = this.#lanes[index]!;
+    byLane(load, records, lanes.length, (index, part) => {
+      const lane = lanes[index]!;
       lane.queue.add(load, part, nowMs);
       lane.pump();
     });
@@ -134,8 +138,9 @@ export class StageRun {
   putBack(load: Load, indexes: Uint32Array): void {
     const nowMs = this.run.context.ports.clock.monotonicMs();
     this.#waiting += indexes.length;
-    byLane(load, indexes, this.#lanes.length, (lane, part) => {
-      this.#lanes[lane]!.queue.putBack(load, part, nowMs);
+    const lanes = this.#openLanes();
+    byLane(load, indexes, lanes.length, (lane, part) => {
+      lanes[lane]!.queue.putBack(load, part, nowMs);
     });
   }
 
@@ -200,6 +205,7 @@ export class StageRun {
 
   /** Gives up all records in it: tells the slot of each branch. */
   giveUp(each: (slot: number) => void): void {
+    this.#closed = true;
     for (const lane of this.#lanes) lane.giveUp(each);
     this.letters.giveUp(each);
     this.pending?.giveUp(each);
@@ -208,6 +214,7 @@ export class StageRun {
 
   /** Stops without a word to the records in it. */
   close(): void {
+    this.#closed = true;
     for (const lane of this.#lanes) lane.close();
     this.letters.close();
     this.pending?.close();
@@ -235,9 +242,16 @@ export class StageRun {
     for (const lane of this.#lanes) lane.pump();
   }
 
+  #openLanes(): readonly AnyLane[] {
+    if (this.#lanes.length > 0) return this.#lanes;
+    this.#lanes = this.#makeLanes();
+    if (this.#closed) this.#lanes.forEach((lane) => lane.close());
+    return this.#lanes;
+  }
+
   #build(): Parts {
     const { settings, run } = this;
-    const lanes = <L>(make: () => L): L[] =>
+    const lanes = <L>(make: () => L) => (): L[] =>
       Array.from({ length: settings.parallelism }, make);
     const serviceOf = <Kind extends ServedKind>(kind: Kind) =>
       new StageService(
@@ -249,12 +263,12 @@ export class StageRun {
       );
     switch (settings.kind) {
       case "source":
-        return { lanes: [] };
+        return { makeLanes: () => [] };
       case "transform": {
         const service = serviceOf("transform");
         return {
           service,
-          lanes: lanes(() =>
+          makeLanes: lanes(() =>
             new Lane(this, service, new TransformExchange(this, settings))
           ),
         };
@@ -266,7 +280,7 @@ export class StageRun {
           new LookupCache(bounds.entriesMax, bounds.ttlMs);
         return {
           service,
-          lanes: lanes(() =>
+          makeLanes: lanes(() =>
             new Lane(this, service, new LookupExchange(this, settings, cache))
           ),
         };
@@ -276,7 +290,7 @@ export class StageRun {
         return {
           service,
           pending: new PendingFlush(this, service),
-          lanes: lanes(() =>
+          makeLanes: lanes(() =>
             new Lane(this, service, new SinkExchange(this, settings))
           ),
         };
@@ -285,7 +299,7 @@ export class StageRun {
         const service = serviceOf("relay");
         return {
           service,
-          lanes: lanes(() =>
+          makeLanes: lanes(() =>
             new Lane(this, service, new RelayExchange(this, settings))
           ),
         };

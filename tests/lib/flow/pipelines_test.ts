@@ -252,3 +252,16 @@ Deno.test("Flow drains: takes nothing more, settles all, commits the offsets", a
   await world.flow.close();
   assertEquals(world.time.timers, 0);
 });
+
+Deno.test("Flow keeps no buffers for a pipeline that no record has come to", () => {
+  const count = 500;
+  const world = new FlowWorld();
+  world.serve("archive", writesAll);
+  const before = Deno.memoryUsage().external;
+  for (let n = 0; n < count; n++) {
+    const pipeline = chain("a", "b");
+    world.flow.setPipeline({ ...pipeline, id: `chain-${n}` });
+  }
+  const bytes = (Deno.memoryUsage().external - before) / count;
+  assert(bytes < 500, `${bytes} bytes each`);
+});
