@@ -19,6 +19,8 @@ export class PulledStages {
   readonly #scheduler: Scheduler;
   /** By the source that they are. */
   readonly #outlets: Map<string, StageOutlet> = new Map();
+  /** Those that take no more records, and may have some left. */
+  readonly #closing: Set<string> = new Set();
   /** The sources of each pipeline that runs. */
   readonly #running: Map<string, readonly string[]> = new Map();
 
@@ -35,17 +37,23 @@ export class PulledStages {
       .map(({ id }) => sourceOf(pipeline.id, id));
     this.remove(pipeline.id);
     this.#running.set(pipeline.id, sources);
-    for (const source of sources) this.#outlet(source).open();
+    for (const source of sources) {
+      this.#closing.delete(source);
+      this.#outlet(source).open();
+    }
   }
 
   /** The pipeline takes no more records. */
   remove(pipelineId: string): void {
     for (const source of this.#running.get(pipelineId) ?? []) {
       this.#outlets.get(source)?.close();
+      this.#closing.add(source);
     }
     this.#running.delete(pipelineId);
-    for (const [source, outlet] of this.#outlets) {
-      if (outlet.isOver) this.#outlets.delete(source);
+    for (const source of this.#closing) {
+      if (this.has(source)) continue;
+      this.#outlets.delete(source);
+      this.#closing.delete(source);
     }
   }
 
