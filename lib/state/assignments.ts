@@ -137,10 +137,25 @@ export class Assignments implements Aggregate, AssignmentsView {
     if (this.#changedPipelines.size + this.#changedSidecars.size === 0) {
       return [];
     }
+    // Most clusters have no sidecars.
+    const events = sidecars.size + this.size === 0
+      ? []
+      : this.#place(at, pipelines, sidecars);
+    this.#unsettled.clear();
+    this.#changedPipelines.clear();
+    this.#changedSidecars.clear();
+    return events;
+  }
+
+  #place(
+    at: AppliedAt,
+    pipelines: PipelinesView,
+    sidecars: Sidecars,
+  ): StateEvent[] {
     const having = remembered(sidecars);
     const anew = new Placement(having);
     const again = new Placement(having, this.#changedSidecars);
-    const events = [...this.#unsettled].sort().flatMap((id) => {
+    return [...this.#unsettled].sort().flatMap((id) => {
       const pipeline = pipelines.get(id);
       const stages = pipeline?.enabled ? outlineOf(pipeline).stages : [];
       const placing = this.#changedPipelines.has(id) ? anew : again;
@@ -150,10 +165,6 @@ export class Assignments implements Aggregate, AssignmentsView {
       );
       return this.#carryOut(id, moves, at.index);
     });
-    this.#unsettled.clear();
-    this.#changedPipelines.clear();
-    this.#changedSidecars.clear();
-    return events;
   }
 
   freeze(): SnapshotEntries {
