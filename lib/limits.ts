@@ -138,6 +138,8 @@ export const appendBytesInFlightMax = 16 * 1024 * 1024;
 export const applyingBytesMax = 8 * 1024 * 1024;
 /** Time in which entries are applied before other work gets its turn. */
 export const applySliceMs = 2;
+/** Time in which pipelines are made ready to run before other work gets its turn. */
+export const pipelinesSliceMs = 5;
 /** Proposed and not yet applied on a leader; further proposals are ResourceExhausted. */
 export const uncommittedBytesMax = 64 * 1024 * 1024;
 /** Proposals that wait on one node; further ones are ResourceExhausted. */

@@ -3,10 +3,11 @@
  * run in their present version, and the flow learns of services that come and go and of offsets that
  * others commit.
  */
+import type { Clock } from "../clock.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
 import { Code, ConveyorError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
-import { offsetLookupTimeoutMs } from "../limits.ts";
+import { offsetLookupTimeoutMs, pipelinesSliceMs } from "../limits.ts";
 import { runnablePipeline } from "../flow/runnable_pipeline.ts";
 import { configOf } from "../handlers/admin_handler.ts";
 import type { Pipeline } from "../../proto/messages/state.ts";
@@ -32,10 +33,13 @@ export interface PipelinesPort extends
 export class PipelineSupervisor {
   readonly #replicated: ReplicatedState;
   readonly #pipelines: PipelinesPort;
+  readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #closing = new AbortController();
   /** Those that run, by id. */
   readonly #running: Map<string, Readonly<Pipeline>> = new Map();
+  /** While everything is made as the state says. */
+  #taking: Promise<number> | undefined;
   #watching: Promise<void> | undefined;
   /** Whether the flow is still to hear of changed services. */
   #servicesChanged = false;
@@ -43,16 +47,18 @@ export class PipelineSupervisor {
   constructor(
     replicated: ReplicatedState,
     pipelines: PipelinesPort,
+    clock: Clock,
     scheduler: Scheduler,
   ) {
     this.#replicated = replicated;
     this.#pipelines = pipelines;
+    this.#clock = clock;
     this.#scheduler = scheduler;
   }
 
-  /** Runs what is enabled now, and follows the state from then on. */
-  start(): void {
-    const index = this.#takeAll();
+  /** Resolves when what is enabled now runs; follows the state from then on. */
+  async start(): Promise<void> {
+    const index = await this.#takeAll();
     this.#watching = this.#follow(index);
   }
 
@@ -73,10 +79,11 @@ export class PipelineSupervisor {
     } finally {
       cancel();
     }
-    // What is to be followed is there, and followed by the next turn; services are told of in that.
-    for (let turns = 0; turns < 2; turns++) {
-      await new Promise<void>((resolve) => this.#scheduler.soon(resolve));
-    }
+    do {
+      await this.#taking;
+      // What is to be followed is there, and followed by the next turn; services are told of in that.
+      for (let turns = 0; turns < 2; turns++) await this.#turn();
+    } while (this.#taking);
   }
 
   /** Follows no more; what runs goes on. Idempotent. */
@@ -97,23 +104,49 @@ export class PipelineSupervisor {
         return;
       } catch (error) {
         if (!isBehind(error)) return;
-        index = this.#takeAll();
+        index = await this.#takeAll();
       }
     }
   }
 
   /** Makes everything as the state says now; the index that this is from. */
-  #takeAll(): number {
+  async #takeAll(): Promise<number> {
+    this.#taking = this.#takeInTurns();
+    try {
+      return await this.#taking;
+    } finally {
+      this.#taking = undefined;
+    }
+  }
+
+  /**
+   * The same in slices: thousands of pipelines in one go would keep the node from its heartbeats for
+   * so long that the others elect another leader.
+   */
+  async #takeInTurns(): Promise<number> {
     const { state, metadata } = this.#replicated;
+    const { appliedIndex } = metadata;
     const pipelines = state.pipelines.list();
     const known = new Set(pipelines.map(({ pipelineId }) => pipelineId));
     for (const id of [...this.#running.keys()]) {
       if (!known.has(id)) this.#delete(id);
     }
     this.#pipelines.servicesChanged();
-    for (const pipeline of pipelines) this.#set(pipeline);
+    let sliceEndMs = this.#clock.monotonicMs() + pipelinesSliceMs;
+    for (const pipeline of pipelines) {
+      if (this.#clock.monotonicMs() >= sliceEndMs) {
+        await this.#turn();
+        sliceEndMs = this.#clock.monotonicMs() + pipelinesSliceMs;
+      }
+      if (this.#closing.signal.aborted) break;
+      this.#set(pipeline);
+    }
     this.#pipelines.pullsChanged();
-    return metadata.appliedIndex;
+    return appliedIndex;
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#scheduler.soon(resolve));
   }
 
   #take(event: StateEvent): void {

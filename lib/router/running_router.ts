@@ -182,6 +182,7 @@ export class RunningRouter {
     const supervisor = new PipelineSupervisor(
       replicated,
       pipelinesPort({ flow, directory, outlets, pulls }),
+      systemClock,
       systemScheduler,
     );
     const services = this.#services = new PublicServices({
@@ -202,7 +203,7 @@ export class RunningRouter {
     const raft = await this.#listenToPeers(peers, services);
     const http = await this.#listenToReaders(activity, node);
     await this.#becomeMember(node, signal);
-    this.#own(supervisor, (supervisor) => supervisor.close()).start();
+    await this.#own(supervisor, (supervisor) => supervisor.close()).start();
     const server = this.#ownServer();
     services.addPublic(server);
     const grpc = await server.listen(this.#options.grpcAddr, "grpcAddr");

@@ -1,7 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { BackupClient } from "../../../clients/backup_client.ts";
 import { adminService } from "../../../lib/handlers/admin_handler.ts";
-import { offsetLookupTimeoutMs } from "../../../lib/limits.ts";
+import type { ReplicatedState } from "../../../lib/consensus/replicated_state.ts";
+import {
+  offsetLookupTimeoutMs,
+  pipelinesSliceMs,
+} from "../../../lib/limits.ts";
 import {
   type PipelinesPort,
   PipelineSupervisor,
@@ -28,14 +32,22 @@ function recorded(): { port: PipelinesPort; told: string[] } {
   return { port, told };
 }
 
+function supervisorOf(
+  { time }: StateCluster,
+  replicated: ReplicatedState,
+  port: PipelinesPort,
+): PipelineSupervisor {
+  return new PipelineSupervisor(replicated, port, time, time);
+}
+
 Deno.test("PipelineSupervisor.caughtUp() resolves when a node that was behind runs what others were told of", async () => {
   await using cluster = await StateCluster.start(3);
   const behind = await cluster.follower();
   const leader = cluster.node(await cluster.raft.leader());
   const { port, told } = recorded();
   const { replicated } = cluster.node(behind);
-  const supervisor = new PipelineSupervisor(replicated, port, cluster.time);
-  supervisor.start();
+  const supervisor = supervisorOf(cluster, replicated, port);
+  await supervisor.start();
   told.length = 0;
   cluster.raft.isolate(behind);
   await leader.calls.unary(adminService.methods.createPipeline, {
@@ -54,7 +66,7 @@ Deno.test("PipelineSupervisor.caughtUp() resolves after a while though no majori
   const alone = await cluster.follower();
   const { port } = recorded();
   const { replicated } = cluster.node(alone);
-  const supervisor = new PipelineSupervisor(replicated, port, cluster.time);
+  const supervisor = supervisorOf(cluster, replicated, port);
   cluster.raft.isolate(alone);
   const caughtUp = supervisor.caughtUp();
   await cluster.time.advance(offsetLookupTimeoutMs);
@@ -69,8 +81,8 @@ Deno.test("PipelineSupervisor runs the pipeline that a snapshot brought back, th
     ...recorded().port,
     setPipeline: ({ stages }) => void ran.push(stages.at(-1)?.id),
   };
-  const supervisor = new PipelineSupervisor(replicated, port, cluster.time);
-  supervisor.start();
+  const supervisor = supervisorOf(cluster, replicated, port);
+  await supervisor.start();
   const create = (sink: string) =>
     calls.unary(adminService.methods.createPipeline, {
       config: pipelineConfig({
@@ -97,10 +109,10 @@ Deno.test("PipelineSupervisor gives up the pipelines that a snapshot which was b
   await using cluster = await StateCluster.start(1);
   const { replicated, calls } = cluster.node(1);
   const { port, told } = recorded();
-  const supervisor = new PipelineSupervisor(replicated, port, cluster.time);
+  const supervisor = supervisorOf(cluster, replicated, port);
   const backup = new BackupClient(calls);
   await backup.create("before");
-  supervisor.start();
+  await supervisor.start();
   await calls.unary(adminService.methods.createPipeline, {
     config: pipelineConfig(),
   });
@@ -110,4 +122,79 @@ Deno.test("PipelineSupervisor gives up the pipelines that a snapshot which was b
   await until(() => told.length === 3);
   assertEquals(told, ["stops orders", "gives up orders", "services"]);
   await supervisor.close();
+});
+
+/** A node with pipelines "p0" and so on, and a supervisor that does one of them in a turn. */
+async function oneATurn(cluster: StateCluster, count: number) {
+  const { replicated, calls } = cluster.node(1);
+  for (let n = 0; n < count; n++) {
+    await calls.unary(adminService.methods.createPipeline, {
+      config: { ...pipelineConfig(), id: `p${n}` },
+    });
+  }
+  const { port, told } = recorded();
+  let ms = 0;
+  const clock = {
+    ...cluster.time,
+    monotonicMs: () => (ms += pipelinesSliceMs),
+  };
+  const supervisor = new PipelineSupervisor(
+    replicated,
+    port,
+    clock,
+    cluster.time,
+  );
+  return { supervisor, told, calls };
+}
+
+Deno.test("PipelineSupervisor.start() lets other work have its turn between pipelines", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { supervisor, told } = await oneATurn(cluster, 10);
+  const starting = supervisor.start();
+  const seen: number[] = [];
+  while (told.length < 11) {
+    seen.push(told.length);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await starting;
+  assert(seen.length >= 10, seen.join());
+  assertEquals(
+    told.slice(1).sort(),
+    Array.from({ length: 10 }, (_, n) => `runs p${n}`),
+  );
+  await supervisor.close();
+});
+
+Deno.test("PipelineSupervisor runs what changed while it began, as it was changed", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { supervisor, told, calls } = await oneATurn(cluster, 10);
+  const starting = supervisor.start();
+  const { methods } = adminService;
+  await calls.unary(methods.deletePipeline, { pipelineId: "p9", force: true });
+  await calls.unary(methods.disablePipeline, { pipelineId: "p8" });
+  await calls.unary(methods.createPipeline, {
+    config: { ...pipelineConfig(), id: "later" },
+  });
+  await starting;
+  await supervisor.caughtUp();
+  const runs = new Set<string>();
+  for (const each of told) {
+    const [verb, id] = each.split(" ");
+    if (verb === "runs") runs.add(id!);
+    if (verb === "stops") runs.delete(id!);
+  }
+  assertEquals([...runs].sort(), [
+    "later",
+    ...Array.from({ length: 8 }, (_, n) => `p${n}`),
+  ]);
+  await supervisor.close();
+});
+
+Deno.test("PipelineSupervisor.close() ends a start that is under way", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { supervisor, told } = await oneATurn(cluster, 10);
+  const starting = supervisor.start();
+  await supervisor.close();
+  await starting;
+  assert(told.length < 10, told.join());
 });
