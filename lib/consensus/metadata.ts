@@ -181,11 +181,13 @@ export class Metadata<Event> {
   async transferLeader(nodeId: number, ms: number): Promise<boolean> {
     const { driver, clock } = this.#parts;
     const untilMs = clock.monotonicMs() + ms;
-    driver.transferLeader(nodeId);
     const never = new AbortController().signal;
     const { id } = this.status();
     while ([0, id].includes(this.role.lead) && !driver.stopped) {
       if (clock.monotonicMs() >= untilMs) return false;
+      // The heir may have missed it, or have had a membership change to apply first. While a
+      // hand-over is under way a second word of it changes nothing.
+      driver.transferLeader(nodeId);
       await this.#roleChange(never);
     }
     return true;

@@ -146,7 +146,7 @@ export class ClusterHandler implements ClusterHandlers {
         address,
       );
     }
-    this.#requireLead();
+    await this.#lead(signal);
     const known = this.#metadata.members.find((member) => member.id === id);
     if (known === undefined && !learner) {
       // Its vote would count from now on, whether it is there or not.
@@ -167,7 +167,7 @@ export class ClusterHandler implements ClusterHandlers {
     { signal },
   ) => {
     const id = idOf(nodeId);
-    this.#requireLead();
+    await this.#lead(signal);
     const { removed } = this.#member(id);
     if (!removed) {
       await this.#change({ type: "removeNode", nodeId: id }, signal);
@@ -179,7 +179,9 @@ export class ClusterHandler implements ClusterHandlers {
     { nodeId },
     { signal },
   ) => {
-    await this.#promote(idOf(nodeId), signal);
+    const id = idOf(nodeId);
+    await this.#lead(signal);
+    await this.#promote(id, signal);
     return { nodes: this.#nodes() };
   };
 
@@ -187,7 +189,7 @@ export class ClusterHandler implements ClusterHandlers {
     { nodeId },
     { signal },
   ) => {
-    this.#requireLead();
+    await this.#lead(signal);
     const heir = nodeId === 0n ? await this.#heir(signal) : idOf(nodeId);
     this.#present(heir);
     const { id, voters } = this.#metadata.status();
@@ -283,6 +285,13 @@ export class ClusterHandler implements ClusterHandlers {
       Code.Aborted,
       `Cannot hand the lead to node ${heir}: it did not take over within ${transferTimeoutMs} ms`,
     );
+  }
+
+  /** Resolves where this node leads, and knows of every change of the members before the call. */
+  async #lead(signal: AbortSignal): Promise<void> {
+    this.#requireLead();
+    await this.#metadata.read({ signal });
+    this.#requireLead();
   }
 
   #requireLead(): void {

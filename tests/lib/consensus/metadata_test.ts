@@ -300,6 +300,20 @@ Deno.test("close() of the leader hands the lead over before it stops", async () 
   assertEquals(await propose(cluster, heir, "b"), "2");
 });
 
+Deno.test("transferLeader() asks again when the heir has missed it", async () => {
+  await using cluster = await MetadataCluster.start(3, makeList);
+  await propose(cluster, 1, "a");
+  const leader = await cluster.leader();
+  const heir = cluster.ids.find((id) => id !== leader)!;
+  const metadata = cluster.metadata(leader);
+  cluster.cut(leader, heir);
+  const handed = metadata.transferLeader(heir, 10_000);
+  await until(() => metadata.status().leadTransferee === heir);
+  await until(() => metadata.status().leadTransferee === 0);
+  cluster.heal();
+  assert(await handed);
+});
+
 Deno.test("propose() on a node that stops meanwhile tells at once what the leader has applied", async () => {
   await using cluster = await MetadataCluster.start(3, makeList);
   const leader = await cluster.leader();

@@ -1,7 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
+import type { Metadata } from "../../../lib/consensus/metadata.ts";
+import { PeerGate } from "../../../lib/consensus/peer_gate.ts";
 import { Code } from "../../../lib/errors.ts";
-import { clusterService } from "../../../lib/handlers/cluster_handler.ts";
+import {
+  ClusterHandler,
+  type ClusterMetadata,
+  clusterService,
+} from "../../../lib/handlers/cluster_handler.ts";
 import { leaderKey } from "../../../lib/metadata_keys.ts";
+import { Loopback } from "../../fixtures/loopback.ts";
 import { steadyLead, until } from "../../fixtures/metadata_cluster.ts";
 import { rejection } from "../../fixtures/rejection.ts";
 import { StateCluster } from "../../fixtures/state_cluster.ts";
@@ -84,4 +91,42 @@ Deno.test("removeNode() waits, where a leader is new, for those who are there to
   const removed = calls.unary(methods.removeNode, { nodeId: BigInt(first) });
   cluster.raft.heal();
   assertEquals((await removed).message.nodes.length, 2);
+});
+
+Deno.test("removeNode() decides nothing before all that its log held was applied", async () => {
+  await using cluster = await StateCluster.start(1, steadyLead);
+  const { raft } = cluster;
+  const { metadata } = cluster.node(1).replicated;
+  await metadata.changeMembership(
+    [{ type: "addLearner", nodeId: 4 }],
+    "http://node-4:1",
+  );
+  const applied = Promise.withResolvers<number>();
+  let members: Metadata<unknown>["members"] = [];
+  const newLeader = {
+    role: metadata.role,
+    leader: metadata.leader,
+    // What it knows before, and after.
+    get members() {
+      return members;
+    },
+    status: () => metadata.status(),
+    propose: () => Promise.reject(),
+    read: () => applied.promise,
+    changeMembership: (changes) => metadata.changeMembership(changes),
+    transferLeader: () => Promise.reject(),
+    heir: () => undefined,
+    whenHeard: () => Promise.resolve(),
+  } satisfies ClusterMetadata;
+  const handler = new ClusterHandler(
+    newLeader,
+    raft.store(1),
+    new PeerGate(raft.node(1).peer),
+  );
+  const calls = new Loopback().add(clusterService, handler);
+  const removed = calls.unary(methods.removeNode, { nodeId: 4n });
+  members = metadata.members;
+  applied.resolve(metadata.appliedIndex);
+  await removed;
+  assertEquals(metadata.status().learners, []);
 });
