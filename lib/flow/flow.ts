@@ -160,6 +160,11 @@ export class Flow implements AsyncDisposable {
     return this.#pipelines.ids;
   }
 
+  /** Ids of those of them of which a stage waits. */
+  get troubledIds(): readonly string[] {
+    return this.#pipelines.troubledIds;
+  }
+
   /** Gives up the records in a pipeline: they are rejected, so that their sources still have them. */
   giveUpPipeline(pipelineId: string): void {
     const { options, tracker, ports: { clock } } = this.#context;

@@ -66,6 +66,11 @@ export class PipelineRun {
     return this.stages.some(({ trouble, buffered }) => trouble && buffered > 0);
   }
 
+  /** Whether a stage waits, for whatever. */
+  get troubled(): boolean {
+    return this.stages.some(({ trouble }) => trouble !== undefined);
+  }
+
   /** Branches of records that are in the pipeline. */
   get branches(): number {
     return this.#branches;

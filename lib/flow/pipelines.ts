@@ -24,6 +24,15 @@ export class Pipelines {
       .map(([id]) => id);
   }
 
+  /** Of those of which a stage waits, in any version. */
+  get troubledIds(): readonly string[] {
+    return [...this.#versions]
+      .filter(([, { active, runs }]) =>
+        active !== undefined && runs.some(({ troubled }) => troubled)
+      )
+      .map(([id]) => id);
+  }
+
   /** The version that takes records. */
   get(pipelineId: string): PipelineRun | undefined {
     return this.#versions.get(pipelineId)?.active;

@@ -6,15 +6,15 @@ import type { Scheduler } from "../scheduler.ts";
 import { textOf } from "./flow_activity.ts";
 
 /** What is looked at. */
-export type WatchedFlow = Pick<Flow, "pipelineIds" | "report">;
+export type WatchedFlow = Pick<Flow, "troubledIds" | "report">;
 
 /** The look-out of one node. */
 export class TroubleLog {
   readonly #flow: WatchedFlow;
   readonly #scheduler: Scheduler;
   readonly #log: Pick<Log, "info" | "warn">;
-  /** What was said, by pipeline and stage. */
-  #said: Map<string, string> = new Map();
+  /** The stages of which it was said that they wait, by pipeline. */
+  #waiting: ReadonlyMap<string, ReadonlySet<string>> = new Map();
   #cancel: () => void;
 
   constructor(
@@ -40,29 +40,36 @@ export class TroubleLog {
     });
   }
 
+  /** Of the pipelines where all goes well there may be thousands: they are not looked at. */
   #look(): void {
-    const waiting = new Map<string, string>();
-    for (const pipeline of this.#flow.pipelineIds) {
-      const { stages = new Map() } = this.#flow.report(pipeline) ?? {};
-      for (const [stage, { trouble, buffered }] of stages) {
-        const place = JSON.stringify([pipeline, stage]);
-        const reason = textOf(trouble);
-        const before = this.#said.get(place);
-        if (reason === "") {
-          if (before) this.#log.info("A stage goes on", { pipeline, stage });
-          continue;
-        }
-        waiting.set(place, reason);
-        if (before === undefined) {
-          this.#log.warn("A stage waits", {
-            pipeline,
-            stage,
-            buffered,
-            reason,
-          });
-        }
+    const waiting = new Map<string, ReadonlySet<string>>();
+    const before = this.#waiting;
+    for (
+      const pipeline of new Set([...this.#flow.troubledIds, ...before.keys()])
+    ) {
+      const stages = this.#stagesThatWait(pipeline, before.get(pipeline));
+      if (stages.size > 0) waiting.set(pipeline, stages);
+    }
+    this.#waiting = waiting;
+  }
+
+  #stagesThatWait(
+    pipeline: string,
+    before: ReadonlySet<string> = new Set(),
+  ): ReadonlySet<string> {
+    const waiting = new Set<string>();
+    const { stages = new Map() } = this.#flow.report(pipeline) ?? {};
+    for (const [stage, { trouble, buffered }] of stages) {
+      const reason = textOf(trouble);
+      const said = before.has(stage);
+      if (reason !== "") waiting.add(stage);
+      if (reason !== "" && !said) {
+        this.#log.warn("A stage waits", { pipeline, stage, buffered, reason });
+      }
+      if (reason === "" && said) {
+        this.#log.info("A stage goes on", { pipeline, stage });
       }
     }
-    this.#said = waiting;
+    return waiting;
   }
 }

@@ -249,12 +249,14 @@ Deno.test("Flow doubts a sink that fails batch after batch without a word about 
   world.time.pass(10_000);
   assert(world.letters.length < 20, `${world.letters.length} were given up`);
   const { trouble } = world.flow.report("orders")!.stages.get("archive")!;
+  assertEquals(world.flow.troubledIds, ["orders"]);
   assertEquals(
     trouble?.message,
     "Cannot write batch: the sink failed, and gave no result for any record",
   );
   broken = false;
   assert(world.time.runUntil(() => source.told.length === 1_000, 60_000));
+  assertEquals(world.flow.troubledIds, []);
   world.flow.close();
 });
 

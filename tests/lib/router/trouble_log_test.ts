@@ -23,16 +23,22 @@ Deno.test("TroubleLog says once why a stage waits, and once that it goes on", ()
   const said: string[] = [];
   const say = (message: string, { stage, reason }: LogFields = {}): void =>
     void said.push([message, stage, reason].filter(Boolean).join(" "));
+  let reports = 0;
   const troubles = new TroubleLog(
     {
-      pipelineIds: ["line"],
-      report: () => ({ branches: 3, stages: new Map([["store", stage]]) }),
+      get troubledIds() {
+        return trouble ? ["line"] : [];
+      },
+      report: () => {
+        reports++;
+        return { branches: 3, stages: new Map([["store", stage]]) };
+      },
     },
     time,
     { info: say, warn: say },
   );
   time.pass(troubleLogMs);
-  assertEquals(said, []);
+  assertEquals([said, reports], [[], 0]);
   trouble = { code: "UNAVAILABLE", message: "no instance" };
   time.pass(3 * troubleLogMs);
   trouble = undefined;
@@ -41,6 +47,8 @@ Deno.test("TroubleLog says once why a stage waits, and once that it goes on", ()
     "A stage waits store UNAVAILABLE: no instance",
     "A stage goes on store",
   ]);
+  // While it waited, and once more.
+  assertEquals(reports, 4);
   troubles.close();
   assertEquals(time.timers, 0);
 });
