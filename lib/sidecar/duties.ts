@@ -87,11 +87,17 @@ export class Duties {
     for (const pipelineId of this.pipelineIds) {
       if (!kept.has(pipelineId)) this.revoke(pipelineId, true);
     }
-    for (const assignment of assignments) this.assign(assignment);
+    for (const assignment of assignments) this.#assign(assignment);
+    this.#parts.flow.servicesChanged();
   }
 
   /** Runs a pipeline as the assignment says, in place of as before. */
   assign(assignment: PipelineAssignment): void {
+    this.#assign(assignment);
+    this.#parts.flow.servicesChanged();
+  }
+
+  #assign(assignment: PipelineAssignment): void {
     const { flow, table } = this.#parts;
     const { pipelineId, pipelineVersion: version, stages } = assignment;
     const compiled = runnablePipeline(pipelineId, () => configIn(assignment));
@@ -122,7 +128,6 @@ export class Duties {
         placedPipeline(compiled, (stageId) => elsewhere.has(stageId)),
       );
     }
-    flow.servicesChanged();
   }
 
   /** Takes nothing new by a pipeline; with `drainFirst`, what is in it may settle for a while. */

@@ -46,6 +46,10 @@ export class RoutingTable implements ServiceDirectory {
   /** By pipeline, and by stage in it. */
   readonly #places: Map<string, ReadonlyMap<string, readonly Place[]>> =
     new Map();
+  /** How many stages run at each URL. */
+  readonly #stagesAt: Map<string, number> = new Map();
+  /** Where connections are kept besides. */
+  #others: ReadonlySet<string> = new Set();
   /** Calls under way, by the URL that they go to. */
   readonly #calls: Map<string, number> = new Map();
 
@@ -67,20 +71,18 @@ export class RoutingTable implements ServiceDirectory {
       isLocal: false,
       service: "",
     }));
-    this.#places.set(
+    this.#replace(
       pipelineId,
       new Map(stages.map((stage) => [
         stage.stageId,
         pulled.has(stage.stageId) ? routers : placesOf(stage),
       ])),
     );
-    this.#hangUp();
   }
 
   /** Nothing of the pipeline is left here. */
   delete(pipelineId: string): void {
-    this.#places.delete(pipelineId);
-    this.#hangUp();
+    this.#replace(pipelineId, undefined);
   }
 
   /** Calls under way to the service or sidecar at `url`. */
@@ -140,20 +142,43 @@ export class RoutingTable implements ServiceDirectory {
   }
 
   #count(url: string, change: number): void {
-    const calls = this.callsTo(url) + change;
-    if (calls > 0) this.#calls.set(url, calls);
-    else this.#calls.delete(url);
+    add(this.#calls, url, change);
+  }
+
+  /** Puts the places of a pipeline in place of those that it has. */
+  #replace(pipelineId: string, places: Places | undefined): void {
+    const before = this.#places.get(pipelineId);
+    if (places) this.#places.set(pipelineId, places);
+    else this.#places.delete(pipelineId);
+    for (const url of urlsOf(places)) add(this.#stagesAt, url, 1);
+    const left = urlsOf(before).filter((url) => {
+      add(this.#stagesAt, url, -1);
+      return !this.#stagesAt.has(url);
+    });
+    const { ownUrl, localUrls } = this.#parts;
+    const others = new Set([ownUrl(), ...localUrls()]);
+    const isAnyGone = left.length > 0 || !this.#others.isSubsetOf(others);
+    this.#others = others;
+    if (isAnyGone) this.#hangUp();
   }
 
   /** Closes the connections to where no stage runs any more: what is under way there goes elsewhere. */
   #hangUp(): void {
-    const { ownUrl, localUrls } = this.#parts;
-    const urls = new Set([ownUrl(), ...localUrls()]);
-    for (const places of this.#places.values()) {
-      for (const { url } of [...places.values()].flat()) urls.add(url);
-    }
-    this.#parts.pool.keepOnly(urls);
+    this.#parts.pool.keepOnly(this.#others.union(this.#stagesAt));
   }
+}
+
+type Places = ReadonlyMap<string, readonly Place[]>;
+
+function urlsOf(places: Places | undefined): string[] {
+  return [...places?.values() ?? []].flat().map(({ url }) => url);
+}
+
+/** Counts up or down; what none is left of is not counted. */
+function add(counts: Map<string, number>, url: string, change: number): void {
+  const count = (counts.get(url) ?? 0) + change;
+  if (count > 0) counts.set(url, count);
+  else counts.delete(url);
 }
 
 function placesOf(

@@ -78,3 +78,44 @@ Deno.test("RoutingTable hands records of a stage that is pulled from to a router
   const second = pick(table, "relay", "pulled", (id) => id === ids[0]);
   assertEquals(second?.id, ids[1]);
 });
+
+Deno.test("RoutingTable hangs up where no stage runs any more, and looks at nothing else for it", () => {
+  const kept: string[][] = [];
+  let local = ["http://here:1", "http://here:2"];
+  const table = new RoutingTable({
+    sidecarId: "pod-1",
+    pool: {
+      keepOnly: (urls: ReadonlySet<string>) => void kept.push([...urls].sort()),
+    } as ChannelPool,
+    ownUrl: () => "http://own",
+    localUrls: () => local,
+    isExactlyOnce: () => false,
+    routers: [],
+  });
+  const set = (pipelineId: string, ...endpoints: string[]) =>
+    table.set({
+      pipelineId,
+      isLocalComplete: false,
+      pipelineVersion: 1n,
+      stages: endpoints.map((endpoint, at) => ({
+        stageId: `s${at}`,
+        stageType: 3,
+        serviceName: "sink",
+        nextStages: [],
+        remoteSidecar: { sidecarId: "other", endpoint },
+      })),
+    });
+  for (let n = 0; n < 10; n++) set(`p${n}`, "http://a", "http://b");
+  set("p0", "http://a", "http://a");
+  table.delete("p1");
+  assertEquals(kept, []);
+  for (let n = 2; n < 10; n++) set(`p${n}`, "http://a");
+  const others = ["http://here:1", "http://here:2", "http://own"];
+  assertEquals(kept, [["http://a", ...others]]);
+  local = ["http://here:2", "http://here:3"];
+  set("p2", "http://a");
+  const changed = ["http://here:2", "http://here:3", "http://own"];
+  assertEquals(kept.slice(1), [["http://a", ...changed]]);
+  for (let n = 0; n < 10; n++) table.delete(`p${n}`);
+  assertEquals(kept.slice(2), [changed]);
+});
