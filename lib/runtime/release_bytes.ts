@@ -8,18 +8,22 @@
  */
 import { releasedBytesMin } from "../limits.ts";
 
-/** What gRPC puts before a message: a flag and its length. A view without it still owns the buffer. */
+/** What gRPC puts before a message: a flag and its length. A view of all that follows still owns the buffer. */
 export const prefixBytes = 5;
 
 /**
  * Frees what is under `bytes` at once, for the caller who knows that nobody reads it any more: whoever
  * does finds it empty, or has a TypeError. Small buffers, and parts of larger ones, are left to the
- * collector: they may be in a pool with others.
+ * collector: they may be in a pool with others, or what lies behind them may be yet to be read.
  */
 export function releaseBytes(bytes: Uint8Array): void {
+  const { byteOffset, byteLength } = bytes;
   const buffer = bytes.buffer as ArrayBuffer;
   const size = buffer.byteLength;
-  if (size < releasedBytesMin || size - bytes.byteLength > prefixBytes) return;
+  if (
+    size < releasedBytesMin || byteOffset > prefixBytes ||
+    byteOffset + byteLength !== size
+  ) return;
   // Detaches the buffer: a new one, of no bytes, takes its place.
   buffer.transfer(0);
 }

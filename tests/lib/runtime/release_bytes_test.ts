@@ -19,6 +19,8 @@ Deno.test("releaseBytes() leaves parts of a buffer, and small ones", () => {
   assertEquals(left(releasedBytesMin - 1), releasedBytesMin - 1);
   assertEquals(left(1_000_000, 6), 1_000_000);
   assertEquals(left(1_000_000, 0, 999_990), 1_000_000);
+  assertEquals(left(1_000_000, 0, 999_999), 1_000_000);
+  assertEquals(left(1_000_000, 5, 999_999), 1_000_000);
   assertEquals(left(1_000_000, 0, 0), 1_000_000);
 });
 
