@@ -30,7 +30,10 @@ export interface Http2Hook {
   connection?(socket: Duplex): void;
   /** A session, before its other listeners know of it. */
   session?(session: Http2Session, side: Http2Side): void;
-  /** The stream of a gRPC call and the headers that the client sent, before its other listeners know of it. */
+  /**
+   * The stream of a gRPC call and the headers that the client sent, before its other listeners know of
+   * it: any that is served, and those that grpc-js makes.
+   */
   call?(
     stream: Http2Stream,
     headers: IncomingHttpHeaders,
@@ -40,9 +43,13 @@ export interface Http2Hook {
 
 type CreateConnection = (...args: unknown[]) => Duplex;
 
+/** The hooks of the process by name, in their order; for every copy of this package. */
+const hooksKey = Symbol.for("@conveyor/grpc http2 hooks");
+type Hooks = Map<string, Http2Hook>;
+
 /** What is replaced in node:http2, whatever the overloads. */
 interface HookedHttp2 {
-  [installed: symbol]: true;
+  [hooksKey]?: Hooks;
   createServer(options?: object, ...rest: unknown[]): Http2Server;
   createSecureServer(options?: object, ...rest: unknown[]): Http2Server;
   connect(
@@ -64,64 +71,74 @@ const connectionEvents = {
 } as const;
 
 /**
- * Has `hook` see all that is made from now on. Harmless when a hook of this name is there already: the
- * name counts for every copy of this package in the process.
+ * Has `hook` see all that is made from now on, after those that were there before: what it puts around
+ * a method is around theirs, at either end of a connection. Harmless when a hook of this name is there.
  */
 export function hookHttp2(name: string, hook: Http2Hook): void {
   const target = http2 as unknown as HookedHttp2;
-  const installed = Symbol.for(`@conveyor/grpc http2 ${name}`);
-  if (target[installed]) return;
-  target[installed] = true;
-  hookServers(target, hook);
-  hookClients(target, hook);
+  let hooks = target[hooksKey];
+  if (hooks === undefined) {
+    hooks = target[hooksKey] = new Map();
+    hookServers(target, hooks);
+    hookClients(target, hooks);
+  }
+  if (!hooks.has(name)) hooks.set(name, hook);
 }
 
-function hookServers(target: HookedHttp2, hook: Http2Hook): void {
+function hookServers(target: HookedHttp2, hooks: Hooks): void {
   for (const method of ["createServer", "createSecureServer"] as const) {
     const create = target[method];
     target[method] = (options, ...rest) => {
-      const server = create.call(http2, optionsBy(hook, options), ...rest);
+      const server = create.call(http2, optionsBy(hooks, options), ...rest);
       // Where it also speaks HTTP/1, connections carry what is not its own.
-      if (hook.connection && !isMixed(options)) {
-        server.prependListener(connectionEvents[method], hook.connection);
+      if (!isMixed(options)) {
+        server.prependListener(connectionEvents[method], (socket: Duplex) => {
+          for (const hook of hooks.values()) hook.connection?.(socket);
+        });
       }
-      if (hook.session) {
-        server.prependListener(
-          "session",
-          (session) => hook.session!(session, "server"),
-        );
-      }
-      if (hook.call) {
-        server.prependListener(
-          "stream",
-          (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-            if (isGrpc(headers)) hook.call!(stream, headers, "server");
-          },
-        );
-      }
+      server.prependListener("session", (session) => {
+        for (const hook of hooks.values()) hook.session?.(session, "server");
+      });
+      server.prependListener(
+        "stream",
+        (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+          if (isGrpc(headers)) callHooks(hooks, stream, headers, "server");
+        },
+      );
       return server;
     };
   }
 }
 
-function hookClients(target: HookedHttp2, hook: Http2Hook): void {
+function hookClients(target: HookedHttp2, hooks: Hooks): void {
   const connect = target.connect;
   target.connect = (authority, options, ...rest) => {
-    const hooked = optionsBy(hook, connectingBy(hook, options));
+    const hooked = optionsBy(hooks, connectingBy(hooks, options));
     const session = connect.call(http2, authority, hooked, ...rest);
-    hook.session?.(session, "client");
-    if (hook.call) hookRequests(session as unknown as Requests, hook);
+    for (const hook of hooks.values()) hook.session?.(session, "client");
+    hookRequests(session as unknown as Requests, hooks);
     return session;
   };
 }
 
-function hookRequests(session: Requests, hook: Http2Hook): void {
+function hookRequests(session: Requests, hooks: Hooks): void {
   const request = session.request;
   session.request = (headers, ...rest) => {
     const stream = request.call(session, headers, ...rest);
-    if (isGrpc(headers)) hook.call!(stream, headers, "client");
+    if (isGrpc(headers) && isOfGrpcJs(headers)) {
+      callHooks(hooks, stream, headers, "client");
+    }
     return stream;
   };
+}
+
+function callHooks(
+  hooks: Hooks,
+  stream: Http2Stream,
+  headers: IncomingHttpHeaders,
+  side: Http2Side,
+): void {
+  for (const hook of hooks.values()) hook.call?.(stream, headers, side);
 }
 
 function isMixed(options?: object): boolean {
@@ -130,26 +147,35 @@ function isMixed(options?: object): boolean {
 }
 
 /** Only a client that makes its own connections is meant: grpc-js does. */
-function connectingBy(hook: Http2Hook, options?: object): object | undefined {
+function connectingBy(hooks: Hooks, options?: object): object | undefined {
   const { createConnection: create } = (options ?? {}) as {
     readonly createConnection?: CreateConnection;
   };
-  if (!hook.connection || !create) return options;
+  if (!create) return options;
   const createConnection: CreateConnection = (...args) => {
     const socket = create(...args);
-    hook.connection!(socket);
+    for (const hook of hooks.values()) hook.connection?.(socket);
     return socket;
   };
   return { ...options, createConnection };
 }
 
-function optionsBy(hook: Http2Hook, options?: object): object | undefined {
+function optionsBy(hooks: Hooks, options?: object): object | undefined {
   // Where there are none, a listener may be in their place.
-  if (!hook.options || typeof options === "function") return options;
-  return { ...options, ...hook.options(options ?? {}) };
+  if (typeof options === "function") return options;
+  let hooked: object = { ...options };
+  for (const hook of hooks.values()) {
+    hooked = { ...hooked, ...hook.options?.(hooked) };
+  }
+  return hooked;
 }
 
 function isGrpc(headers: unknown): headers is IncomingHttpHeaders {
   const type = (headers as IncomingHttpHeaders | undefined)?.["content-type"];
   return type?.startsWith("application/grpc") ?? false;
+}
+
+/** Other clients that speak gRPC take what comes as it is, and read it in other ways. */
+function isOfGrpcJs(headers: IncomingHttpHeaders): boolean {
+  return headers["user-agent"]?.includes("grpc-node-js/") ?? false;
 }

@@ -9,7 +9,7 @@
 import { releasedBytesMin } from "../limits.ts";
 
 /** What gRPC puts before a message: a flag and its length. A view of all that follows still owns the buffer. */
-export const prefixBytes = 5;
+const prefixBytes = 5;
 
 /**
  * Frees what is under `bytes` at once, for the caller who knows that nobody reads it any more: whoever

@@ -8,11 +8,15 @@ import http2 from "node:http2";
 import type { ClientHttp2Stream, ServerHttp2Stream } from "node:http2";
 import net from "node:net";
 import type { AddressInfo, Socket } from "node:net";
+import { type Duplex, duplexPair } from "node:stream";
 import { assert, assertEquals } from "@std/assert";
 import { StreamDecoder } from "@grpc/grpc-js/build/src/stream-decoder.js";
 import { Channel } from "../../../clients/channel.ts";
 import { RpcServer } from "../../../lib/rpc/server.ts";
-import "../../../lib/runtime/grpc.ts";
+import type { RpcServerOptions } from "../../../lib/rpc/server_options.ts";
+import { grpc } from "../../../lib/runtime/grpc.ts";
+import { hookHttp2 } from "../../../lib/runtime/http2_hooks.ts";
+import { clientSessionsEnded } from "../../../lib/runtime/http2_session_guard.ts";
 import { rawMethod } from "../../../proto/service.ts";
 import { transformService } from "../../fixtures/transform_server.ts";
 
@@ -128,39 +132,86 @@ async function echo(
   return Buffer.concat(pieces);
 }
 
-Deno.test("installHttp2ReleasedBuffers() frees a framed message when it is written, and nothing of anybody else", async () => {
-  const bytes = filled(large);
-  await withCall("application/grpc", async (call) => {
-    const frame = framed(bytes);
-    assertEquals(await echo(call, frame), framed(bytes));
-    assertEquals(frame.length, 0);
-  });
-  await withCall("application/grpc", async (call) => {
-    const noFrame = filled(large);
-    assertEquals(await echo(call, noFrame), bytes);
-    assertEquals(noFrame, bytes);
-  });
-  await withCall("text/plain", async (call) => {
-    const frame = framed(bytes);
-    assertEquals(await echo(call, frame), framed(bytes));
-    assertEquals(frame, framed(bytes));
-  });
+Deno.test("installHttp2ReleasedBuffers() leaves what is not of grpc-js as it is", async () => {
+  for (const type of ["application/grpc", "text/plain"]) {
+    await withCall(type, async (call) => {
+      const frame = framed(filled(large));
+      call.write(frame);
+      call.write(frame);
+      const thrice = Buffer.concat([frame, frame, frame]);
+      assertEquals(Buffer.compare(await echo(call, frame), thrice), 0);
+      assertEquals(frame, framed(filled(large)));
+    });
+  }
 });
+
+/** Keeps what `stream` is given to read and to write, without it being seen. */
+function watch(stream: Duplex, kept: Uint8Array[]): void {
+  const { emit, write } = stream;
+  const keep = (bytes: unknown): void => {
+    if (bytes instanceof Uint8Array) kept.push(bytes);
+  };
+  Object.assign(stream, {
+    emit: (event: string, ...args: unknown[]) => {
+      if (event === "data") keep(args[0]);
+      return emit.call(stream, event, ...args);
+    },
+    write: (...args: unknown[]) => {
+      keep(args[0]);
+      return (write as (...args: unknown[]) => boolean).apply(stream, args);
+    },
+  });
+}
 
 Deno.test("installHttp2ReleasedBuffers() frees what a socket has read, and what was written to it", async () => {
   await withCall("application/grpc", async (call, sockets) => {
     const through: Uint8Array[] = [];
-    for (const socket of sockets) {
-      // Told of a buffer before the session has it.
-      socket.prependListener("data", (bytes: Uint8Array) => {
-        through.push(bytes);
-      });
-    }
+    for (const socket of sockets) watch(socket, through);
     await echo(call, framed(filled(large)));
     assert(through.length > 4);
     assert(Math.max(...lengths(through)) < 4 * 1024, "some are left");
   });
 });
+
+Deno.test("installHttp2ReleasedBuffers() leaves what a socket has read to others who listen", async () => {
+  await withCall("application/grpc", async (call, [socket]) => {
+    const kept: Uint8Array[] = [];
+    let bytes = 0;
+    socket!.on("data", (chunk: Uint8Array) => {
+      kept.push(chunk);
+      bytes += chunk.length;
+    });
+    await echo(call, filled(large));
+    assert(bytes > large);
+    assertEquals(lengths(kept).reduce((sum, length) => sum + length), bytes);
+  });
+});
+
+Deno.test("installHttp2ReleasedBuffers() leaves what a client writes to a connection of its own making", async () => {
+  const server = http2.createServer();
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    stream.respond({ ":status": 200 });
+    stream.pipe(stream);
+  });
+  const [near, far] = duplexPair();
+  const written: Uint8Array[] = [];
+  near.on("data", (bytes) => written.push(bytes));
+  server.emit("connection", far);
+  const session = http2.connect("http://127.0.0.1", {
+    createConnection: () => near,
+  });
+  const call = session.request({ ":method": "POST" });
+  assertEquals(
+    Buffer.compare(await echo(call, filled(large)), filled(large)),
+    0,
+  );
+  assert(Math.max(...lengths(written)) > 4 * 1024);
+  session.destroy();
+});
+
+/** What was written to the stream of any call of gRPC, while it is kept. */
+let written: Uint8Array[] = [];
+hookHttp2("watched in a test", { call: (stream) => watch(stream, written) });
 
 /** Bytes in, the same bytes out. */
 interface RawEcho {
@@ -174,21 +225,92 @@ const methods = {
   processStream: rawMethod(transformService.methods.processStream),
 };
 
+/** A server that gives everything back. */
+function echoServer(options: RpcServerOptions = {}): RpcServer {
+  const server = new RpcServer(options, (path, error) => {
+    throw new Error(path, { cause: error });
+  });
+  server.add<{ processBatch: RawEcho; processStream: RawEcho }>(
+    { name: transformService.name, methods },
+    {
+      processBatch: (request: Uint8Array) => Promise.resolve(request),
+      processStream: (requests: AsyncIterable<Uint8Array>) => requests,
+    },
+  );
+  return server;
+}
+
+Deno.test("installHttp2ReleasedBuffers() frees what clients and servers of gRPC frame once it is written, and the chunks that they read", async () => {
+  const server = echoServer();
+  const channel = await Channel.connect(
+    `http://${await server.listen("127.0.0.1:0")}`,
+  );
+  for (const size of [5_000, large]) {
+    written = [];
+    const { message } = await channel.unary(
+      methods.processBatch,
+      Uint8Array.from(filled(size)),
+    );
+    assertEquals(Buffer.compare(message, filled(size)), 0);
+    assert(written.length >= 4, "two frames, and the chunks of each");
+    assert(Math.max(...lengths(written)) < 4 * 1024, "some are left");
+  }
+  await channel.close();
+  await server.close(1_000);
+});
+
+Deno.test("installHttp2ReleasedBuffers() leaves a message to a client of grpc-js that may send it again", async () => {
+  const bytes = filled(large);
+  const server = http2.createServer();
+  let attempts = 0;
+  server.on("stream", async (stream: ServerHttp2Stream) => {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of stream) pieces.push(Uint8Array.from(piece));
+    assertEquals(Buffer.compare(Buffer.concat(pieces), framed(bytes)), 0);
+    const unavailable = ++attempts < 3;
+    stream.respond({
+      ":status": 200,
+      "content-type": "application/grpc",
+      "grpc-status": unavailable ? "14" : "0",
+    }, { endStream: true });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = new grpc.Client(
+    `127.0.0.1:${port}`,
+    grpc.credentials.createInsecure(),
+    {
+      "grpc.service_config": JSON.stringify({
+        loadBalancingConfig: [],
+        methodConfig: [{
+          name: [{}],
+          retryPolicy: {
+            maxAttempts: 3,
+            initialBackoff: "0.01s",
+            maxBackoff: "0.01s",
+            backoffMultiplier: 1,
+            retryableStatusCodes: ["UNAVAILABLE"],
+          },
+        }],
+      }),
+    },
+  );
+  const same = (bytes: Buffer): Buffer => bytes;
+  await new Promise<void>((resolve) => {
+    client.makeUnaryRequest("/a/b", same, same, bytes, () => resolve());
+  });
+  assertEquals(attempts, 3);
+  client.close();
+  await clientSessionsEnded(1_000);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+});
+
 for (const secure of [false, true]) {
   Deno.test(`messages of all sizes arrive as they were sent, many at a time, ${secure ? "with" : "without"} TLS`, async () => {
     const tls = secure
       ? { cert: await read("server.pem"), key: await read("server.key") }
       : undefined;
-    const server = new RpcServer(tls ? { tls } : {}, (path, error) => {
-      throw new Error(path, { cause: error });
-    });
-    server.add<{ processBatch: RawEcho; processStream: RawEcho }>(
-      { name: transformService.name, methods },
-      {
-        processBatch: (request: Uint8Array) => Promise.resolve(request),
-        processStream: (requests: AsyncIterable<Uint8Array>) => requests,
-      },
-    );
+    const server = echoServer(tls ? { tls } : {});
     const address = await server.listen("127.0.0.1:0");
     const channel = secure
       ? await Channel.connect(`https://${address}`, {

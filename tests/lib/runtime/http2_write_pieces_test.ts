@@ -59,6 +59,7 @@ async function echoed(messages: readonly Uint8Array[]): Promise<{
     const stream = session.request({
       ":method": "POST",
       "content-type": "application/grpc",
+      "user-agent": "grpc-node-js/1.14.7",
     });
     const client = sizesOf(stream);
     let told = 0;
