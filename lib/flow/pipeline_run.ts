@@ -4,6 +4,7 @@
  * something made of it, is.
  */
 import type { Load, Records } from "../delivery/load.ts";
+import type { RegisteredSource } from "../delivery/ports.ts";
 import { Router } from "../routing/route.ts";
 import type { CompiledPipeline } from "../routing/types.ts";
 import type { FlowContext } from "./flow_context.ts";
@@ -86,8 +87,11 @@ export class PipelineRun {
   }
 
   /** The source stages that take the records of a source. */
-  entriesOf(sourceId: string): readonly number[] {
-    const registered = this.context.ports.services.source(sourceId);
+  entriesOf(
+    sourceId: string,
+    registered: RegisteredSource | undefined = this.context.ports.services
+      .source(sourceId),
+  ): readonly number[] {
     return this.pipeline.sources
       .filter(({ selector }) => takesSource(selector, sourceId, registered))
       .map(({ index }) => index);

@@ -10,6 +10,8 @@ export class Pipelines {
   readonly #context: FlowContext;
   /** Those that take records, or have some. */
   readonly #versions: Map<string, PipelineVersions> = new Map();
+  /** Ids of those that take records, by the names that their source stages select. */
+  readonly #bySourceName: Map<string, Set<string>> = new Map();
   /** Rises when a source may have other takers than before. */
   #version = 0;
 
@@ -50,7 +52,13 @@ export class Pipelines {
       versions = new PipelineVersions(this.#context);
       this.#versions.set(pipeline.id, versions);
     }
+    this.#unindex(versions.active);
     versions.set(pipeline);
+    for (const name of sourceNames(pipeline)) {
+      const ids = this.#bySourceName.get(name);
+      if (ids) ids.add(pipeline.id);
+      else this.#bySourceName.set(name, new Set([pipeline.id]));
+    }
     this.#version++;
   }
 
@@ -58,6 +66,7 @@ export class Pipelines {
   async remove(pipelineId: string): Promise<void> {
     const versions = this.#versions.get(pipelineId);
     if (versions === undefined) return;
+    this.#unindex(versions.active);
     versions.remove();
     this.#version++;
     await this.settled(pipelineId);
@@ -76,10 +85,16 @@ export class Pipelines {
   takersOf(source: Source): readonly Taker[] {
     if (source.takersVersion === this.#version) return source.takers;
     const { sourceId } = source.account;
+    const registered = this.#context.ports.services.source(sourceId);
+    // Those that may: a selector without a name may mean any source.
+    const ids = [sourceId, registered?.name ?? sourceId, ""]
+      .flatMap((name) => [...this.#bySourceName.get(name) ?? []]);
     source.takersVersion = this.#version;
-    source.takers = [...this.#versions.values()].flatMap(({ active }) =>
-      active?.entriesOf(sourceId).map((stage) => ({ run: active, stage })) ?? []
-    );
+    source.takers = [...new Set(ids)].flatMap((id) => {
+      const run = this.get(id)!;
+      return run.entriesOf(sourceId, registered)
+        .map((stage) => ({ run, stage }));
+    });
     return source.takers;
   }
 
@@ -109,7 +124,20 @@ export class Pipelines {
     for (const run of this.#all()) run.close();
   }
 
+  #unindex(run: PipelineRun | undefined): void {
+    if (run === undefined) return;
+    for (const name of sourceNames(run.pipeline)) {
+      const ids = this.#bySourceName.get(name)!;
+      ids.delete(run.pipeline.id);
+      if (ids.size === 0) this.#bySourceName.delete(name);
+    }
+  }
+
   *#all(): Iterable<PipelineRun> {
     for (const { runs } of this.#versions.values()) yield* runs;
   }
+}
+
+function sourceNames({ sources }: CompiledPipeline): ReadonlySet<string> {
+  return new Set(sources.map(({ selector }) => selector.serviceName));
 }

@@ -265,3 +265,53 @@ Deno.test("Flow keeps no buffers for a pipeline that no record has come to", () 
   const bytes = (Deno.memoryUsage().external - before) / count;
   assert(bytes < 500, `${bytes} bytes each`);
 });
+
+Deno.test("Flow looks for the takers of a source among the pipelines that may mean it", () => {
+  const world = new FlowWorld();
+  world.serve("archive", writesAll);
+  let looks = 0;
+  const set = (id: string, serviceName: string): void => {
+    const from = stage("in", "source");
+    const serviceSelector = { ...from.serviceSelector!, serviceName };
+    const { sources, ...pipeline } = validPipeline({
+      stages: [{ ...from, serviceSelector }, stage("archive", "sink")],
+      edges: [edge("in", "archive")],
+    });
+    const filter: typeof sources.filter = (...args: [never]) => {
+      looks++;
+      return sources.filter(...args);
+    };
+    world.flow.setPipeline({
+      ...pipeline,
+      id,
+      sources: Object.assign([...sources], { filter }),
+    });
+  };
+  for (let n = 0; n < 50; n++) set(`other-${n}`, `source-${n}`);
+  set("id", "orders");
+  set("name", "shop");
+  set("changed", "orders");
+  set("changed", "source-1");
+  set("removed", "orders");
+  void world.flow.removePipeline("removed");
+  const source = world.source();
+  /** The pipelines that take a record, and at how many it was looked for that. */
+  const takers = (): [number, string[]] => {
+    const all = world.flow.pipelineIds;
+    const processed = (id: string): number =>
+      world.flow.report(id)!.stages.get("in")!.processed;
+    const before = new Map(all.map((id) => [id, processed(id)]));
+    looks = 0;
+    const { length } = source.told;
+    source.push([order(length + 1)]);
+    assert(world.time.runUntil(() => source.told.length > length));
+    return [looks, all.filter((id) => processed(id) > before.get(id)!).sort()];
+  };
+  assertEquals(takers(), [1, ["id"]]);
+  const [groupIds, labels] = [new Set<string>(), new Map<string, string>()];
+  world.registered.set("orders", { name: "shop", groupIds, labels });
+  world.flow.servicesChanged();
+  assertEquals(takers(), [2, ["id", "name"]]);
+  set("changed", "shop");
+  assertEquals(takers(), [3, ["changed", "id", "name"]]);
+});
