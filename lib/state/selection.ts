@@ -50,9 +50,15 @@ export function selectServices(
  */
 export function pulledSources(from: SelectedFrom): RegisteredService[] {
   const found = new Map<string, RegisteredService>();
+  const asked = new Set<string>();
   for (const pipeline of from.pipelines.list()) {
     if (!pipeline.enabled) continue;
     for (const stage of sourceStages(pipeline)) {
+      // Thousands of pipelines may select the same: they are asked about once.
+      const { service, groupId, labels } = stage;
+      const selection = JSON.stringify([service, groupId, labels]);
+      if (asked.has(selection)) continue;
+      asked.add(selection);
       for (const service of sourcesOf(from, stage)) {
         if (!service.identity.capabilities.includes(pullCapability)) continue;
         if (!service.draining) found.set(service.identity.serviceId, service);

@@ -3,6 +3,8 @@ import type { MessageInit } from "../../../proto/codec.ts";
 import { ServiceType } from "../../../proto/messages/common.ts";
 import type { Service } from "../../../proto/messages/state.ts";
 import { StageType } from "../../../proto/messages/router.ts";
+import { pulledSources } from "../../../lib/state/selection.ts";
+import type { ServicesView } from "../../../lib/state/services.ts";
 import type { RegisteredService } from "../../../lib/state/types.ts";
 import {
   configOf,
@@ -42,6 +44,36 @@ function withSource(stage: Partial<StageInit>): Machine {
   });
   return machine;
 }
+
+Deno.test("pulledSources() asks once for what many pipelines select alike", () => {
+  const machine = withSource({});
+  add(machine, "a", source("shop"));
+  add(machine, "b", source("other"));
+  const type = StageType.Source;
+  for (let n = 0; n < 20; n++) {
+    const service = n < 10 ? "shop" : "other";
+    machine.run({
+      createPipeline: {
+        pipelineId: `p${n}`,
+        enabled: true,
+        config: configOf([{ id: "in", service, type }]),
+      },
+    });
+  }
+  const { services, groups, pipelines, checkpoints } = machine.state;
+  let asked = 0;
+  const counted: ServicesView = {
+    size: services.size,
+    get: (id) => services.get(id),
+    list: (query) => {
+      asked++;
+      return services.list(query);
+    },
+  };
+  const parts = { services: counted, groups, pipelines, checkpoints };
+  assertEquals(ids(pulledSources(parts)), ["a", "b"]);
+  assertEquals(asked, 2);
+});
 
 Deno.test("State.select() has members of the group by word and by joining, in order", () => {
   const machine = new Machine();
