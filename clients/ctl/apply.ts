@@ -37,12 +37,8 @@ export async function apply(call: Call): Promise<void> {
 }
 
 async function pipelinesOf({ flags, read }: Call): Promise<FilePipeline[]> {
-  const files = flags.texts("file");
-  if (files.length === 0) {
-    throw invalidArgument("--file", 'must name a file, or be "-"', undefined);
-  }
   const all: FilePipeline[] = [];
-  for (const file of files) {
+  for (const file of flags.texts("file")) {
     const found = readPipelines(
       file === "-" ? "standard input" : file,
       await read(file),

@@ -12,10 +12,14 @@ export interface Flag {
   readonly value?: string;
   /** Whether it may be given several times. */
   readonly repeated?: boolean;
+  /** Whether the command does not go without it. */
+  readonly required?: boolean;
   /** The only values that it takes. */
   readonly choices?: readonly string[];
   /** Its variable of the environment, for a flag of all commands. */
   readonly variable?: string;
+  /** What errors of the clients call it. */
+  readonly options?: readonly string[];
   /** What it means, in a line of the help. */
   readonly help: string;
 }
@@ -37,6 +41,8 @@ export interface Call {
   readonly read: (path: string) => Promise<string>;
   /** Prints a line. */
   readonly say: (line: string) => void;
+  /** Tells something beside the output. */
+  readonly note: (line: string) => void;
   /** Prints what was found, in the form that the operator asked for. */
   readonly show: (found: Findings) => void;
   /** Tells that a part could not be done; the others may still be. */
@@ -47,7 +53,7 @@ export interface Call {
 export interface Command {
   /** "apply", "letters list". */
   readonly name: string;
-  /** Words behind it: "ID"; "[ID]" may be left out. */
+  /** Words behind it: "ID"; "[ID]" may be left out, and "[ID…]" be any number. */
   readonly words?: readonly string[];
   /** What it does, in a line of the help. */
   readonly help: string;

@@ -92,6 +92,12 @@ function checkFlags(
   flags: Flags,
 ): void {
   const own = [...globalFlags, ...command.flags ?? []];
+  const missing = own.find(({ name, required }) =>
+    required && flags.texts(name).length === 0
+  );
+  if (missing !== undefined) {
+    throw refuse(command.name, `it needs a flag; say ${usageOf(command)}`);
+  }
   for (const { name } of known) {
     const values = flags.texts(name);
     const given = flags.isSet(name) ||
@@ -150,7 +156,7 @@ function wordsOf(
   const { name, words = [] } = command;
   const given = said.slice(name.split(" ").length);
   const extra = given[words.length];
-  if (extra !== undefined) {
+  if (extra !== undefined && !words.at(-1)?.endsWith("…]")) {
     const siblings = commands.flatMap((each) =>
       each.name.startsWith(`${name} `) ? [each.name.slice(name.length + 1)] : []
     );
@@ -172,8 +178,10 @@ function wordsOf(
 }
 
 /** How a command is called. */
-export function usageOf({ name, words = [] }: Command): string {
-  return [name, ...words].join(" ");
+export function usageOf({ name, words = [], flags = [] }: Command): string {
+  const required = flags.filter(({ required }) => required)
+    .map(({ short, value }) => `-${short} ${value}`);
+  return [name, ...words, ...required].join(" ");
 }
 
 function unknownCommand(

@@ -4,18 +4,24 @@ import type { Command, Flag } from "./command.ts";
 import { usageOf } from "./command_line.ts";
 import { globalFlags } from "./global_flags.ts";
 
-/** Help about some commands: their flags, and those of every command. */
-export function helpText(program: string, about: readonly Command[]): string {
+/** Help about all commands, or about some of them with their flags. */
+export function helpText(
+  program: string,
+  commands: readonly Command[],
+  about: readonly Command[],
+): string {
+  const isAll = about.length === commands.length;
   return [
     `Usage: ${program} COMMAND [flags]`,
     "",
     ...columns(about.flatMap((command) => [
       [usageOf(command), command.help],
-      ...(command.flags ?? []).map((flag) =>
+      ...(isAll ? [] : command.flags ?? []).map((flag) =>
         [`  ${flagText(flag)}`, flag.help] as const
       ),
     ])),
     "",
+    ...isAll ? [`${program} help COMMAND tells of a command's flags.`, ""] : [],
     "Flags of every command; a flag wins over its variable of the environment:",
     "",
     ...columns(globalFlags.map((flag) => [

@@ -31,7 +31,7 @@ import { readCommandLine } from "./command_line.ts";
 import { commands } from "./commands.ts";
 import { helpText } from "./help.ts";
 import { type Output, render } from "./output.ts";
-import { readText } from "./read_text.ts";
+import { readText } from "./files.ts";
 import { Session } from "./session.ts";
 
 /** Runs the command; resolves with the exit code of the process. */
@@ -45,7 +45,7 @@ async function main(args: readonly string[]): Promise<number> {
     const line = readCommandLine(commands, args);
     switch (line.kind) {
       case "help":
-        write(Deno.stdout, helpText("ctl", line.about));
+        write(Deno.stdout, helpText("ctl", commands, line.about));
         break;
       case "version":
         write(Deno.stdout, `${manifest.name} ${manifest.version}\n`);
@@ -59,6 +59,7 @@ async function main(args: readonly string[]): Promise<number> {
           session: new Session(flags),
           read: readText,
           say: (text) => write(Deno.stdout, `${text}\n`),
+          note: (text) => write(Deno.stderr, `${text}\n`),
           show: (found) => write(Deno.stdout, render(output as Output, found)),
           fail,
         };

@@ -29,6 +29,47 @@ export function render(output: Output, { forms, table }: Findings): string {
   }
 }
 
+/** The head of a column, and the field of a thing that stands in it, or what makes a text of the thing. */
+export type Column = readonly [
+  head: string,
+  content: string | ((form: Form) => Form | undefined),
+];
+
+/** A table of things, with a row for each. */
+export function rowsOf(
+  columns: readonly Column[],
+  forms: readonly Form[],
+): string[][] {
+  return [
+    columns.map(([head]) => head),
+    ...forms.map((form) =>
+      columns.map(([, content]) =>
+        cellOf(
+          typeof content === "string" ? fieldAt(form, content) : content(form),
+        )
+      )
+    ),
+  ];
+}
+
+/** The field of this path in a thing: "identity.name". */
+export function fieldAt(form: Form, path: string): Form | undefined {
+  return path.split(".").reduce<Form | undefined>(
+    (inner, name) =>
+      typeof inner === "object"
+        ? (inner as { readonly [name: string]: Form })[name]
+        : undefined,
+    form,
+  );
+}
+
+function cellOf(value: Form | undefined): string {
+  if (Array.isArray(value)) return cellOf(value.map(cellOf).join(","));
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  const text = value === undefined ? "" : `${value}`;
+  return text === "" ? "-" : text;
+}
+
 /** Columns under their heads, two spaces apart. A cell is on one line. */
 export function tableOf(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(oneLine));

@@ -1,13 +1,10 @@
 /** The commands about pipelines that there are. */
 import { Code, ConveyorError } from "../../lib/errors.ts";
-import { type PipelineConfig, StageType } from "../../proto/messages/router.ts";
+import type { PipelineConfig } from "../../proto/messages/router.ts";
 import type { AdminClient, PipelineDescription } from "../admin_client.ts";
 import type { Call } from "./command.ts";
 import { pipelineType } from "./pipeline_file.ts";
-import { schema } from "../../proto/schema.ts";
 import { writeForm } from "./write_form.ts";
-
-const statusType = schema.lookupType("conveyor.router.PipelineStatus");
 
 export async function list({ session, show }: Call): Promise<void> {
   await using admin = await session.admin();
@@ -45,50 +42,6 @@ export async function disable(call: Call): Promise<void> {
   call.say(`pipeline "${id}" disabled${rest}`);
 }
 
-/** How stages go on the router that answers. */
-export async function status({ session, show, words }: Call): Promise<void> {
-  await using admin = await session.admin();
-  const found = words[0] === undefined
-    ? await all(admin)
-    : [await existing(admin, words[0])];
-  const forms = found.map(({ config, status }) => ({
-    id: config.id,
-    ...writeForm(statusType, status, true) as object,
-  }));
-  show({
-    forms: words[0] === undefined ? forms : forms[0]!,
-    table: () => [
-      [
-        "PIPELINE",
-        "STAGE",
-        "TYPE",
-        "DONE",
-        "WAITING",
-        "ERRORS",
-        "LATENCY",
-        "TROUBLE",
-      ],
-      ...found.flatMap(stageRows),
-    ],
-  });
-}
-
-function stageRows({ config, status }: PipelineDescription): string[][] {
-  return config.stages.map(({ id, stageType }) => {
-    const stage = status.stageStatuses[id];
-    return [
-      config.id,
-      id,
-      StageType[stageType]!.toLowerCase(),
-      `${stage?.recordsProcessed ?? 0}`,
-      `${stage?.recordsBuffered ?? 0}`,
-      `${stage?.errors ?? 0}`,
-      stage ? `${stage.avgLatencyMs.toFixed(1)}ms` : "-",
-      stage?.trouble || (config.enabled ? "-" : "disabled"),
-    ];
-  });
-}
-
 function showPipelines(
   show: Call["show"],
   pipelines: readonly PipelineConfig[],
@@ -110,17 +63,8 @@ function showPipelines(
   });
 }
 
-async function all(admin: AdminClient): Promise<PipelineDescription[]> {
-  const found: PipelineDescription[] = [];
-  for (const { id } of await admin.listPipelines(true)) {
-    const pipeline = await admin.getPipeline(id);
-    // Deleted since the list was made.
-    if (pipeline !== undefined) found.push(pipeline);
-  }
-  return found;
-}
-
-async function existing(
+/** The pipeline; NotFound when there is none of that id. */
+export async function existing(
   admin: AdminClient,
   id: string,
 ): Promise<PipelineDescription> {

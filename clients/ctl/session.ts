@@ -3,12 +3,13 @@
  * needed, after the permissions are looked at: parts of them read the environment as they are loaded.
  */
 import type { AdminClient } from "../admin_client.ts";
+import type { BackupClient } from "../backup_client.ts";
 import type { ConnectOptions } from "../channel_options.ts";
 import type { CheckpointClient } from "../checkpoint_client.ts";
 import type { ClusterClient } from "../cluster_client.ts";
 import type { DeadLetterClient } from "../dead_letter_client.ts";
 import type { RegistryClient } from "../registry_client.ts";
-import { invalidArgument } from "../../lib/errors.ts";
+import { ConveyorError, invalidArgument } from "../../lib/errors.ts";
 import { callTimeoutMs } from "../../lib/limits.ts";
 import { needsOfAddress, permittedVariable } from "../../lib/permissions.ts";
 import type { CallOptions } from "../transport.ts";
@@ -36,35 +37,74 @@ export class Session {
     return { timeoutMs: this.#timeoutMs() ?? callTimeoutMs };
   }
 
-  async admin(): Promise<AdminClient> {
-    const options = this.#options();
-    const { AdminClient } = await import("../admin_client.ts");
-    return await AdminClient.connect(this.routers, options);
+  /** A client of `routers`: of all, or of one where each has something of its own to tell. */
+  admin(routers = this.routers): Promise<AdminClient> {
+    return this.#connected(async (options) => {
+      const { AdminClient } = await import("../admin_client.ts");
+      return await AdminClient.connect(routers, options);
+    });
   }
 
-  async cluster(): Promise<ClusterClient> {
-    const options = this.#options();
-    const { ClusterClient } = await import("../cluster_client.ts");
-    return await ClusterClient.connect(this.routers, options);
+  cluster(): Promise<ClusterClient> {
+    return this.#connected(async (options) => {
+      const { ClusterClient } = await import("../cluster_client.ts");
+      return await ClusterClient.connect(this.routers, options);
+    });
   }
 
-  async registry(): Promise<RegistryClient> {
-    const options = this.#options();
-    const { RegistryClient } = await import("../registry_client.ts");
-    return await RegistryClient.connect(this.routers, options);
+  registry(): Promise<RegistryClient> {
+    return this.#connected(async (options) => {
+      const { RegistryClient } = await import("../registry_client.ts");
+      return await RegistryClient.connect(this.routers, options);
+    });
   }
 
-  async checkpoints(): Promise<CheckpointClient> {
-    const options = this.#options();
-    const { CheckpointClient } = await import("../checkpoint_client.ts");
-    return await CheckpointClient.connect(this.routers, options);
+  checkpoints(): Promise<CheckpointClient> {
+    return this.#connected(async (options) => {
+      const { CheckpointClient } = await import("../checkpoint_client.ts");
+      return await CheckpointClient.connect(this.routers, options);
+    });
   }
 
   /** A client of one router, as each keeps letters of its own. */
-  async letters(router: string): Promise<DeadLetterClient> {
-    const options = this.#options();
-    const { DeadLetterClient } = await import("../dead_letter_client.ts");
-    return await DeadLetterClient.connect(router, options);
+  letters(router: string): Promise<DeadLetterClient> {
+    return this.#connected(async (options) => {
+      const { DeadLetterClient } = await import("../dead_letter_client.ts");
+      return await DeadLetterClient.connect(router, options);
+    });
+  }
+
+  /** A client of the first router, as each keeps snapshots of its own. */
+  backups(): Promise<BackupClient> {
+    return this.#connected(async (options) => {
+      const { BackupClient } = await import("../backup_client.ts");
+      return await BackupClient.connect(this.routers[0]!, options);
+    });
+  }
+
+  /** What is wrong with an option is told by the flag or the variable that it was given by. */
+  async #connected<Client>(
+    connect: (options: ConnectOptions) => Promise<Client>,
+  ): Promise<Client> {
+    try {
+      return await connect(this.#options());
+    } catch (error) {
+      throw this.#inOperatorsWords(error);
+    }
+  }
+
+  #inOperatorsWords(error: unknown): unknown {
+    if (!(error instanceof ConveyorError)) return error;
+    const option = error.details[0]?.field;
+    const flag = globalFlags.find(({ options }) =>
+      option !== undefined && options?.includes(option)
+    );
+    if (flag === undefined) return error;
+    const { name, variable } = flag;
+    const isFlag = this.#flags.text(name) !== undefined;
+    const place = isFlag ? `--${name}` : variable ?? name;
+    const message = error.message.replace(`"${option}"`, `"${place}"`);
+    return new ConveyorError(error.code, message, { cause: error });
   }
 
   /** How the routers are reached. PermissionDenied names what the process is not permitted. */

@@ -4,13 +4,9 @@
  * Method: the real client against a router in a process of its own.
  */
 import { assert, assertEquals } from "@std/assert";
+import { assertSays, ctl, withRouter } from "../fixtures/ctl.ts";
 import { inFolder } from "../fixtures/in_folder.ts";
-import {
-  type Ended,
-  runServer,
-  ServerProcess,
-  type ServerProcessOptions,
-} from "../fixtures/server_process.ts";
+import { ServerProcess } from "../fixtures/server_process.ts";
 
 const orders = `id: orders
 stages:
@@ -30,40 +26,6 @@ edges:
 enabled: true
 `;
 
-function ctl(
-  args: readonly string[],
-  options: ServerProcessOptions = {},
-): Promise<Ended> {
-  return runServer(args, { ...options, script: "clients/ctl/main.ts" });
-}
-
-/** A router, and the client of it, in a folder with a file for each of `files`. */
-async function withRouter(
-  files: Readonly<Record<string, string>>,
-  work: (
-    run: (...args: string[]) => Promise<Ended>,
-    folder: string,
-    router: string,
-  ) => Promise<void>,
-): Promise<void> {
-  await inFolder(async (folder) => {
-    await using server = new ServerProcess([
-      ...["--listen-addr", "127.0.0.1:0", "--http-addr", "off"],
-      ...["--data-dir", `${folder}/data`],
-    ]);
-    for (const [name, text] of Object.entries(files)) {
-      await Deno.writeTextFile(`${folder}/${name}`, text);
-    }
-    const router = await server.url();
-    const env = { CONVEYOR_ROUTER: router };
-    await work((...args) => ctl(args, { cwd: folder, env }), folder, router);
-  });
-}
-
-function assertSays({ code, stdout, stderr }: Ended, says: string): void {
-  assertEquals([code, stdout, stderr], [0, says, ""]);
-}
-
 Deno.test("ctl applies a file, prints it again, and takes away what it made", () =>
   withRouter({ "orders.yaml": orders }, async (run, folder) => {
     const apply = ["apply", "-f", "orders.yaml"];
@@ -78,9 +40,12 @@ Deno.test("ctl applies a file, prints it again, and takes away what it made", ()
       await run("list"),
       "ID      ENABLED  STAGES  EDGES  NAME\norders  yes      2       1\n",
     );
-    const status = await run("status", "orders", "-o", "json");
-    const { version, stage_statuses } = JSON.parse(status.stdout);
-    assertEquals([version, stage_statuses.shop.errors], ["2", "0"]);
+    assertSays(
+      await run("status", "orders"),
+      "PIPELINE  STAGE    TYPE    DONE  WAITING  ERRORS  LATENCY MS  TROUBLE\n" +
+        "orders    shop     source  0     0        0       0           -\n" +
+        "orders    archive  sink    0     0        0       0           -\n",
+    );
 
     const early = await run("delete", "orders");
     assertEquals(early.code, 78);
@@ -166,6 +131,30 @@ Deno.test("ctl works with no more permissions than it names", () =>
     );
   }));
 
+Deno.test("ctl shows its certificate to a router that asks for one", () =>
+  inFolder(async (folder) => {
+    const tls = new URL("../fixtures/tls/", import.meta.url).pathname;
+    await using server = new ServerProcess([
+      ...["--listen-addr", "localhost:0", "--http-addr", "off"],
+      ...["--data-dir", folder, "--tls-client-ca", `${tls}ca.pem`],
+      ...["--tls-cert", `${tls}server.pem`, "--tls-key", `${tls}server.key`],
+    ]);
+    const { port } = new URL(await server.url());
+    const env = {
+      CONVEYOR_ROUTER: `https://localhost:${port}`,
+      CONVEYOR_TLS_CA: `${tls}ca.pem`,
+    };
+    const own = [
+      "--tls-cert",
+      `${tls}client.pem`,
+      "--tls-key",
+      `${tls}client.key`,
+    ];
+    assertSays(await ctl(["list", "-o", "yaml", ...own], { env }), "");
+    const refused = await ctl(["list", "--timeout-ms", "1000"], { env });
+    assertEquals([refused.code, refused.stdout], [69, ""], refused.stderr);
+  }));
+
 for (
   const [args, code, says] of [
     [["aply"], 64, 'did you mean "apply"?'],
@@ -180,7 +169,40 @@ for (
       69,
       "ECONNREFUSED",
     ],
-    [["list", "--bearer-token", "é"], 64, "bearerToken"],
+    [
+      ["list", "--bearer-token", "é"],
+      64,
+      '"--bearer-token": must be visible ASCII',
+    ],
+    [
+      ["list", "--tls-ca", "deno.json"],
+      64,
+      '"--tls-ca": goes with an https:// address',
+    ],
+    [
+      ["list", "--router", "https://10.0.0.1:1"],
+      64,
+      '"CONVEYOR_TLS_SERVER_NAME": must name',
+    ],
+    [
+      ["status", "orders", "--router", "x y"],
+      64,
+      '"--router": must be "http://host:port"',
+    ],
+    [["nodes", "add", "2", "y"], 64, '"ADDRESS": must be "host:port"'],
+    [["nodes", "remove", "first"], 64, '"NODE": must be the number of a node'],
+    [
+      ["letters", "--failed-from", "yesterday"],
+      64,
+      '"--failed-from": must be a time',
+    ],
+    [
+      ["letters", "discard", "--all", "--stage", "x"],
+      64,
+      '"--all": it goes without',
+    ],
+    [["letters", "list", "--limit", "0"], 64, '"--limit": must be from 1'],
+    [["apply", "-f", "/dev/null"], 64, "must hold a pipeline"],
   ] as const
 ) {
   Deno.test(`ctl ${args.join(" ")} ends with ${code} and one sentence`, async () => {

@@ -210,51 +210,53 @@ Deno.test({
   },
 });
 
-Deno.test("the README's backup brings back what was there", async () => {
-  await using setup = await RouterSetup.start();
-  await using other = await RouterSetup.start();
-  const admin = await setup.admin();
-  await admin.createPipeline(line("store"));
-  const folder = await clone();
-  const [from, to] = [setup.url, other.url].map((url) => JSON.stringify(url));
-  await Deno.writeTextFile(
-    `${folder}/backup.ts`,
-    `${await blockUnder("Backup", "ts")}
-     await save(${from}, "saved");
-     await bringBack(${to}, "saved");`,
-  );
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "backup.ts"],
+/** Runs commands of an operator in a folder of its own; what they print. */
+async function operated(
+  router: string,
+  folder: string,
+  commands: string,
+): Promise<string[]> {
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-ec", commands],
     cwd: folder,
+    env: { CONVEYOR_ROUTER: router, NO_COLOR: "1" },
   }).output();
   assertEquals(code, 0, new TextDecoder().decode(stderr));
-  const restored = await (await other.admin()).listPipelines();
-  assertEquals(restored.map(({ id }) => id), ["line"]);
-  await Deno.remove(folder, { recursive: true });
-});
+  return new TextDecoder().decode(stdout).split("\n");
+}
 
 Deno.test("the README's commands of an operator do what they say", async () => {
   await using setup = await RouterSetup.start();
   const folder = await clone();
-  await Deno.writeTextFile(
-    `${folder}/greetings.yaml`,
-    await blockUnder("From a shell", "yaml"),
-  );
-  const { code, stdout, stderr } = await new Deno.Command("bash", {
-    args: ["-ec", await blockUnder("From a shell")],
-    cwd: folder,
-    env: { CONVEYOR_ROUTER: setup.url, NO_COLOR: "1" },
-  }).output();
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
-  const said = new TextDecoder().decode(stdout).split("\n");
+  const file = `${folder}/greetings.yaml`;
+  await Deno.writeTextFile(file, await blockUnder("From a shell", "yaml"));
+  const commands = await blockUnder("From a shell");
+  const said = await operated(setup.url, folder, commands);
   assertEquals(said.filter((line) => line.startsWith("pipeline")), [
     'pipeline "greetings" is valid',
     'pipeline "greetings" created',
     'pipeline "greetings" disabled',
     'pipeline "greetings" deleted',
   ]);
-  const kept = await Deno.readTextFile(`${folder}/greetings.yaml`);
+  const kept = await Deno.readTextFile(file);
   assert(kept.includes("load_balance: least_connections"), kept);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("the README's commands about letters and backups bring back what was there", async () => {
+  await using setup = await RouterSetup.start();
+  const admin = await setup.admin();
+  await admin.createPipeline(line("store"));
+  const folder = await clone();
+  const [definition] = (await blockUnder("From a shell")).split("\n");
+  const letters = await blockUnder("Dead letters");
+  const [create, download, restore] = (await blockUnder("Backup")).split("\n");
+  const run = (...commands: string[]): Promise<string[]> =>
+    operated(setup.url, folder, [definition, ...commands].join("\n"));
+  await run(letters, create!, download!);
+  await admin.deletePipeline("line", true);
+  await run(restore!);
+  assertEquals((await admin.listPipelines()).map(({ id }) => id), ["line"]);
   await Deno.remove(folder, { recursive: true });
 });
 

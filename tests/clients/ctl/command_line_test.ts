@@ -27,6 +27,12 @@ Deno.test("readCommandLine leaves out a word that may be left out", () => {
   assertEquals(run("status", "orders").words[0], "orders");
 });
 
+Deno.test("readCommandLine takes any number of words where a command does", () => {
+  assertEquals(run("letters", "replay", "a", "b").words, ["a", "b"]);
+  assertEquals(run("letters", "replay", "--all").words, []);
+  assertEquals(run("letters").name, "letters");
+});
+
 for (
   const [args, says] of [
     [
@@ -58,6 +64,16 @@ for (
       'Cannot accept "--output": it is given more than once',
     ],
     [["apply", "-f"], 'Cannot accept "--file": it needs a FILE'],
+    [["apply"], 'Cannot accept "apply": it needs a flag; say apply -f FILE'],
+    [["letters", "lst"], 'Cannot accept "lst": did you mean "letters list"?'],
+    [
+      ["backup"],
+      'Cannot accept "backup": say one of backup create, backup list, backup download, backup delete, backup restore',
+    ],
+    [
+      ["bakcup", "list"],
+      'Cannot accept "bakcup": there is no such command; did you mean "backup"?',
+    ],
     [["get"], 'Cannot accept "get": it needs a word more; say get ID'],
     [
       ["get", "a", "b"],
@@ -79,7 +95,7 @@ for (const args of [[], ["help"], ["--help"], ["-h"]]) {
     const line = readCommandLine(commands, args);
     assert(line.kind === "help");
     assertEquals(line.about, commands);
-    const text = helpText("ctl", line.about);
+    const text = helpText("ctl", commands, line.about);
     for (const { name } of commands) assert(text.includes(`  ${name}`), name);
     for (const row of text.split("\n")) assert(row.length <= 120, row);
   });
@@ -96,5 +112,6 @@ for (
     const line = readCommandLine(commands, args);
     assert(line.kind === "help");
     assertEquals(line.about.map(({ name }) => name), ["disable"]);
+    assert(helpText("ctl", commands, line.about).includes("--drain"));
   });
 }
