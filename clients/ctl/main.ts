@@ -38,6 +38,8 @@ import { Session } from "./session.ts";
 async function main(args: readonly string[]): Promise<number> {
   let code = 0;
   const fail = (error: unknown): void => {
+    // Whoever read the output, as `head` does, has had enough of it.
+    if (error instanceof Deno.errors.BrokenPipe) return;
     write(Deno.stderr, `${messageOf(error)}\n`);
     code = error instanceof ConveyorError ? exitCodeFor(error) : 1;
   };

@@ -20,9 +20,11 @@ import {
 } from "../../lib/errors.ts";
 import { compilePipeline } from "../../lib/routing/pipeline.ts";
 import type { PipelineConfig } from "../../proto/messages/router.ts";
+import { codecOf } from "../../proto/codec.ts";
 import { schema } from "../../proto/schema.ts";
 import { fieldName } from "./form_names.ts";
 import { readForm } from "./read_form.ts";
+import { writeForm } from "./write_form.ts";
 
 /** The type of a pipeline's configuration. */
 export const pipelineType = schema.lookupType("conveyor.router.PipelineConfig");
@@ -50,6 +52,17 @@ export function readPipelines(file: string, text: string): FilePipeline[] {
   const refused = pipelines.filter((each) => each instanceof ConveyorError);
   if (refused.length > 0) throw joined(refused);
   return pipelines as FilePipeline[];
+}
+
+/** Whether a file can say all of a pipeline: a newer router knows fields that this version does not. */
+export function saysAll(config: PipelineConfig): boolean {
+  const codec = codecOf<PipelineConfig>(pipelineType);
+  const read = readForm<PipelineConfig>(
+    pipelineType,
+    writeForm(pipelineType, config),
+  );
+  return read.kind === "read" &&
+    codec.encode(read.message).length === codec.encode(config).length;
 }
 
 /** Each pipeline of a document. */
@@ -93,9 +106,7 @@ function readPipeline(
   const refusal: FilePipeline["refusal"] = (faults) => {
     const told = faults.map(({ field, description }) => {
       const { line } = lines.linePos(offsetOf(node, field));
-      return `\n  ${file}:${line}: ${
-        field === "" ? "it" : field
-      } ${description}`;
+      return `\n  ${file}:${line}: ${`${field} ${description}`.trimStart()}`;
     });
     return new ConveyorError(
       Code.InvalidArgument,

@@ -184,7 +184,7 @@ class FormReader {
   }
 
   #fault(path: string, rule: string, found: unknown): undefined {
-    this.#faults.add(path, rule, found);
+    this.#faults.add(path, path === "" ? `it ${rule}` : rule, found);
   }
 }
 

@@ -131,6 +131,18 @@ Deno.test("ctl works with no more permissions than it names", () =>
     );
   }));
 
+Deno.test("ctl ends without a word when nobody reads its output any more", async () => {
+  const { code, stderr } = await new Deno.Command("bash", {
+    args: [
+      "-c",
+      '"$0" run -A clients/ctl/main.ts help | true; exit "${PIPESTATUS[0]}"',
+      Deno.execPath(),
+    ],
+    cwd: new URL("../../", import.meta.url),
+  }).output();
+  assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+});
+
 Deno.test("ctl shows its certificate to a router that asks for one", () =>
   inFolder(async (folder) => {
     const tls = new URL("../fixtures/tls/", import.meta.url).pathname;

@@ -55,6 +55,7 @@ Deno.test("the walkthrough of the README runs as it stands there, and its source
     env: {
       CONVEYOR_LISTEN_ADDR: `127.0.0.1:${grpc}`,
       CONVEYOR_HTTP_ADDR: `127.0.0.1:${http}`,
+      CONVEYOR_ROUTER: `http://127.0.0.1:${grpc}`,
       NO_COLOR: "1",
     },
     stdout: "piped",
@@ -67,6 +68,7 @@ Deno.test("the walkthrough of the README runs as it stands there, and its source
     ...Array(4).fill("Accepted"),
     ...Array(2).fill("on the wall: GOOD BYE"),
     ...Array(2).fill("on the wall: HELLO"),
+    'pipeline "greetings" created',
   ]);
   await Deno.remove(folder, { recursive: true });
 });

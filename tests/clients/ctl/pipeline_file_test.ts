@@ -8,13 +8,17 @@ import { render } from "../../../clients/ctl/output.ts";
 import {
   pipelineType,
   readPipelines,
+  saysAll,
 } from "../../../clients/ctl/pipeline_file.ts";
 import { type Form, writeForm } from "../../../clients/ctl/write_form.ts";
 import { ConveyorError } from "../../../lib/errors.ts";
 import { seededRandom } from "../../../lib/random.ts";
 import { codecOf } from "../../../proto/codec.ts";
 import type { PipelineConfig } from "../../../proto/messages/router.ts";
-import { StageType } from "../../../proto/messages/router.ts";
+import {
+  StageType,
+  type UnroutedPolicy,
+} from "../../../proto/messages/router.ts";
 import { pipelineConfig } from "../../fixtures/pipelines.ts";
 import { randomPipeline } from "../../fixtures/random_pipelines.ts";
 
@@ -47,6 +51,7 @@ Deno.test("readPipelines reads what is written of any pipeline, in YAML and in J
   const seen = new Set<string>();
   for (let seed = 1; seed <= 300; seed++) {
     const config = decoded(randomPipeline(seededRandom(seed)));
+    assert(saysAll(config), `SEED ${seed}`);
     const forms = [writeForm(pipelineType, config)];
     namesIn(forms).forEach((name) => seen.add(name));
     for (const output of ["yaml", "json"] as const) {
@@ -59,6 +64,17 @@ Deno.test("readPipelines reads what is written of any pipeline, in YAML and in J
       of "name description labels group_id load_balance routing_rules target_stages priority condition always record_type metadata_match key pattern expression and or not conditions parallelism config lookup key_fields output_prefix on_miss cache_ttl cache_entries retry max_attempts initial_backoff max_backoff multiplier attempt_timeout batch max_records max_bytes linger on_unavailable queue_records from_stage to_stage enabled metadata dead_letter sink_service max_age unrouted"
         .split(" ")
   ) assert(seen.has(name), name);
+});
+
+Deno.test("saysAll tells of a field, or of a value, that a newer router knows", () => {
+  const config = decoded(pipelineConfig());
+  const field = [0x9a, 0x06, 0x01, 0x78];
+  assert(
+    !saysAll(codec.decode(
+      new Uint8Array([...codec.encode(config), ...field]),
+    )),
+  );
+  assert(!saysAll({ ...config, unrouted: 99 as UnroutedPolicy }));
 });
 
 Deno.test("readPipelines takes both cases of field names, and values with their prefix or without it", () => {
@@ -153,6 +169,11 @@ for (
         "to_stage: out\n    condition: {always: x, record_type: y}",
       ),
       "edges[0].condition must have only one of always, record_type",
+    ],
+    [
+      "more faults than can be told",
+      `id: x\nstages: [${Array(500).fill("{idd: a}")}]\n`,
+      "\n  file:1: 400 more faults, told when these are mended",
     ],
     ["no YAML", "id: [", "Cannot read the pipelines in file: "],
     ["a key twice", "id: a\nid: b\n", "Map keys must be unique at line 2"],
