@@ -177,17 +177,27 @@ export class Metadata<Event> {
     return this.#parts.events.watch(index, signal, wanted);
   }
 
-  /** Hands the lead over; whether another node leads after at most `ms`. */
+  /**
+   * Hands the lead over; whether another node leads after at most `ms`. It is false earlier where an
+   * heir that answers nobody has let a hand-over pass: during one nothing is decided.
+   */
   async transferLeader(nodeId: number, ms: number): Promise<boolean> {
     const { driver, clock } = this.#parts;
     const untilMs = clock.monotonicMs() + ms;
     const never = new AbortController().signal;
     const { id } = this.status();
+    let wasUnderWay = false;
     while ([0, id].includes(this.role.lead) && !driver.stopped) {
       if (clock.monotonicMs() >= untilMs) return false;
-      // The heir may have missed it, or have had a membership change to apply first. While a
-      // hand-over is under way a second word of it changes nothing.
-      driver.transferLeader(nodeId);
+      const { leadTransferee, peers } = this.status();
+      const isUnderWay = leadTransferee === nodeId;
+      if (!isUnderWay) {
+        const heir = peers.find((peer) => peer.id === nodeId);
+        if (wasUnderWay && !heir?.recentActive) return false;
+        // The heir may have missed it, or have had a membership change to apply first.
+        driver.transferLeader(nodeId);
+      }
+      wasUnderWay = isUnderWay;
       await this.#roleChange(never);
     }
     return true;

@@ -283,7 +283,7 @@ export class ClusterHandler implements ClusterHandlers {
     if (await this.#metadata.transferLeader(heir, transferTimeoutMs)) return;
     throw new ConveyorError(
       Code.Aborted,
-      `Cannot hand the lead to node ${heir}: it did not take over within ${transferTimeoutMs} ms`,
+      `Cannot hand the lead to node ${heir}: it did not take over in time`,
     );
   }
 

@@ -306,12 +306,24 @@ Deno.test("transferLeader() asks again when the heir has missed it", async () =>
   const leader = await cluster.leader();
   const heir = cluster.ids.find((id) => id !== leader)!;
   const metadata = cluster.metadata(leader);
-  cluster.cut(leader, heir);
+  cluster.lose("MsgTimeoutNow");
   const handed = metadata.transferLeader(heir, 10_000);
   await until(() => metadata.status().leadTransferee === heir);
   await until(() => metadata.status().leadTransferee === 0);
   cluster.heal();
   assert(await handed);
+});
+
+Deno.test("transferLeader() asks an heir that is dead no more, so that the cluster decides again", async () => {
+  await using cluster = await MetadataCluster.start(3, makeList);
+  await propose(cluster, 1, "a");
+  const leader = await cluster.leader();
+  const heir = cluster.ids.find((id) => id !== leader)!;
+  await cluster.crash(heir);
+  const metadata = cluster.metadata(leader);
+  assertEquals(await metadata.transferLeader(heir, 600_000), false);
+  assertEquals(metadata.status().leadTransferee, 0);
+  assertEquals(await propose(cluster, leader, "b"), "2");
 });
 
 Deno.test("propose() on a node that stops meanwhile tells at once what the leader has applied", async () => {
