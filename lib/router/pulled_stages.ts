@@ -59,7 +59,14 @@ export class PulledStages {
 
   /** What the records of a stage are written to. */
   of(pipelineId: string, stageId: string): StageOutlet {
-    return this.#outlet(sourceOf(pipelineId, stageId));
+    const source = sourceOf(pipelineId, stageId);
+    const outlet = this.#outlet(source);
+    if (!this.#running.get(pipelineId)?.includes(source)) {
+      // Records of a version that is no more, which were at an earlier stage when it went.
+      outlet.close();
+      this.#closing.add(source);
+    }
+    return outlet;
   }
 
   /** Whether records wait at this node as that source, or may come to. */

@@ -47,6 +47,27 @@ Deno.test("PulledStages serve a stage of a removed pipeline until what it has is
   assertEquals(stages.has("b/out"), false);
 });
 
+Deno.test("PulledStages serve what comes late of a removed pipeline, and nothing after it", async () => {
+  const stages = newStages();
+  stages.set(pulledFrom("a"));
+  // Its records are at an earlier stage still: there is nothing to be pulled.
+  stages.remove("a");
+  assertEquals(stages.has("a/out"), false);
+  const stopping = new AbortController();
+  const request = writeRequestMessage.encode({
+    sinkId: "out",
+    batch: { records: orders(1, 3) },
+  });
+  const limits = { records: 3, timeoutMs: undefined, signal: stopping.signal };
+  const call = stages.of("a", "out").call(request, limits);
+  assert(stages.has("a/out"));
+  stages.remove("b");
+  assert(stages.has("a/out"));
+  stopping.abort();
+  await call.catch(() => {});
+  assertEquals(stages.has("a/out"), false);
+});
+
 Deno.test("PulledStages go on with the stage of a pipeline that is set again", () => {
   const stages = newStages();
   stages.set(pulledFrom("a"));
