@@ -193,7 +193,9 @@ class ServerCallContext implements CallContext {
   #controller: AbortController | undefined;
   #ended = false;
   #left = false;
-  readonly #onStop = (): void => this.#abort("the server is stopping");
+  /** Whoever called has not cancelled, and may go to another server. */
+  readonly #onStop = (): void =>
+    this.#abort(Code.Unavailable, "the server is stopping");
 
   constructor(call: ServerCall, open: OpenCalls) {
     this.#call = call;
@@ -202,14 +204,14 @@ class ServerCallContext implements CallContext {
     call.on("cancelled", () => {
       if (this.#ended) return;
       this.#left = true;
-      this.#abort("the caller left");
+      this.#abort(Code.Canceled, "the caller left");
     });
   }
 
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#left) this.#abort("the caller left");
+      if (this.#left) this.#abort(Code.Canceled, "the caller left");
       else if (this.#open.stopped) this.#onStop();
       else this.#open.add(this.#onStop);
     }
@@ -235,9 +237,9 @@ class ServerCallContext implements CallContext {
     this.#open.remove(this.#onStop);
   }
 
-  #abort(reason: string): void {
+  #abort(code: Code, reason: string): void {
     this.#controller?.abort(
-      new ConveyorError(Code.Canceled, `Cannot go on: ${reason}`),
+      new ConveyorError(code, `Cannot go on: ${reason}`),
     );
   }
 }
