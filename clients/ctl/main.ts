@@ -30,7 +30,7 @@ import type { Call } from "./command.ts";
 import { readCommandLine } from "./command_line.ts";
 import { commands } from "./commands.ts";
 import { helpText } from "./help.ts";
-import { type Output, render } from "./output.ts";
+import { type Output, printable, render } from "./output.ts";
 import { readText } from "./files.ts";
 import { Session } from "./session.ts";
 
@@ -38,9 +38,7 @@ import { Session } from "./session.ts";
 async function main(args: readonly string[]): Promise<number> {
   let code = 0;
   const fail = (error: unknown): void => {
-    // Whoever read the output, as `head` does, has had enough of it.
-    if (error instanceof Deno.errors.BrokenPipe) return;
-    write(Deno.stderr, `${messageOf(error)}\n`);
+    tell(Deno.stderr, messageOf(error));
     code = error instanceof ConveyorError ? exitCodeFor(error) : 1;
   };
   try {
@@ -60,8 +58,8 @@ async function main(args: readonly string[]): Promise<number> {
           flags,
           session: new Session(flags),
           read: readText,
-          say: (text) => write(Deno.stdout, `${text}\n`),
-          note: (text) => write(Deno.stderr, `${text}\n`),
+          say: (text) => tell(Deno.stdout, text),
+          note: (text) => tell(Deno.stderr, text),
           show: (found) => write(Deno.stdout, render(output as Output, found)),
           fail,
         };
@@ -77,12 +75,23 @@ async function main(args: readonly string[]): Promise<number> {
   return code;
 }
 
-function write(
-  to: { writeSync(bytes: Uint8Array): number },
-  text: string,
-): void {
+interface Writer {
+  writeSync(bytes: Uint8Array): number;
+}
+
+/** Writes a sentence; what a router says in it is not for the terminal to obey. */
+function tell(to: Writer, text: string): void {
+  write(to, `${printable(text)}\n`);
+}
+
+function write(to: Writer, text: string): void {
   const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+  try {
+    for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+  } catch (error) {
+    // Whoever read it, as `head` does, has had enough of it; the work goes on.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

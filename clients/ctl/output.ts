@@ -20,10 +20,12 @@ export function render(output: Output, { forms, table }: Findings): string {
     case "table":
       return tableOf(table());
     case "json":
-      return `${JSON.stringify(forms, wideAsText, 2)}\n`;
+      return escaped(`${JSON.stringify(forms, wideAsText, 2)}\n`);
     case "yaml":
-      return (Array.isArray(forms) ? forms : [forms])
-        .map((form) => stringify(form, { lineWidth: 0 })).join("---\n");
+      return escaped(
+        (Array.isArray(forms) ? forms : [forms])
+          .map((form) => stringify(form, { lineWidth: 0 })).join("---\n"),
+      );
     default:
       return output satisfies never;
   }
@@ -72,20 +74,42 @@ function cellOf(value: Form | undefined): string {
 
 /** Columns under their heads, two spaces apart. A cell is on one line. */
 export function tableOf(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map(oneLine));
-  const widths = cells[0]!.map((_, at) =>
-    Math.max(...cells.map((row) => row[at]!.length))
+  const cells = rows.map((row) =>
+    row.map((cell) => printable(cell).replaceAll("\n", " "))
   );
-  return cells.map((row) =>
-    `${row.map((cell, at) => cell.padEnd(widths[at]!)).join("  ").trimEnd()}\n`
-  ).join("");
+  const widths = cells[0]!.map((_, at) =>
+    cells.reduce((most, row) => Math.max(most, widthOf(row[at]!)), 0)
+  );
+  const padded = (cell: string, at: number): string =>
+    cell + " ".repeat(widths[at]! - widthOf(cell));
+  return cells.map((row) => `${row.map(padded).join("  ").trimEnd()}\n`)
+    .join("");
 }
 
-/** What controls a terminal would be obeyed by it. */
-function oneLine(cell: string): string {
+/** `text` without what would control a terminal; only the ends of its lines are left. */
+export function printable(text: string): string {
   // deno-lint-ignore no-control-regex -- these are what is meant
-  return cell.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ");
+  return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]+/g, " ");
 }
+
+/** Of the characters that control a terminal, those that JSON and YAML leave as they are, in quotes. */
+function escaped(text: string): string {
+  return text.replace(
+    /[\x7f-\x9f]/g,
+    (each) => `\\u00${each.charCodeAt(0).toString(16)}`,
+  );
+}
+
+/** Columns of a terminal that `text` takes: two for each wide character, one for what is composed. */
+function widthOf(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
+  return [...graphemes.segment(text)]
+    .reduce((width, { segment }) => width + (wide.test(segment) ? 2 : 1), 0);
+}
+
+const graphemes = new Intl.Segmenter();
+const wide =
+  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u;
 
 /** Integers of 64 bits are texts in the JSON of protobuf: most readers would round them. */
 function wideAsText(_key: string, value: unknown): unknown {
