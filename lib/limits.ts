@@ -25,6 +25,10 @@ export const callTimeoutMs = 30_000;
 export const streamEndTimeoutMs = 5_000;
 /** `connect` gives up after this with Unavailable. */
 export const connectTimeoutMs = 10_000;
+/** The client of operators gives up after this: somebody waits for it, and a router may be restarting. */
+export const operatorConnectTimeoutMs = 3_000;
+/** A larger file of pipelines is refused: it takes some 40 times its size to read one. */
+export const pipelineFileBytesMax = 16 * 1024 * 1024;
 /** A peer that says nothing for so long to a new connection loses it; another attempt makes a new one. */
 export const handshakeTimeoutMs = 20_000;
 /**

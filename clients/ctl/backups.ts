@@ -1,5 +1,5 @@
 /** The commands about snapshots of what routers replicate. The first router that is named keeps them. */
-import { Code, ConveyorError, invalidArgument } from "../../lib/errors.ts";
+import { Code, ConveyorError } from "../../lib/errors.ts";
 import { schema } from "../../proto/schema.ts";
 import type { Call } from "./command.ts";
 import { readBytes, writeBytes } from "./files.ts";
@@ -42,7 +42,10 @@ export async function restore(
   const file = flags.text("file");
   const [named] = words;
   if ((named === undefined) === (file === undefined)) {
-    throw invalidArgument("ID", "or --file must be given, not both", named);
+    throw new ConveyorError(
+      Code.InvalidArgument,
+      "Cannot restore a snapshot: say which, either by its ID or by --file",
+    );
   }
   await using backups = await session.backups();
   const id = named ?? await backups.upload(readBytes(file!));

@@ -32,10 +32,11 @@ export function readCommandLine(
   const parsed = parse([...known.values()], args);
   const said = parsed._.map(String);
   if (parsed.version) return { kind: "version" };
-  const found = commandOf(commands, said);
   if (parsed.help || said[0] === "help" || said.length === 0) {
-    return { kind: "help", about: aboutOf(commands, said, found) };
+    const words = said[0] === "help" ? said.slice(1) : said;
+    return { kind: "help", about: aboutOf(commands, words) };
   }
+  const found = commandOf(commands, said);
   if (found === undefined) throw unknownCommand(commands, said);
   const flags = flagsOf(parsed);
   checkFlags(found, [...known.values()], flags);
@@ -135,16 +136,16 @@ function commandOf(
 
 function aboutOf(
   commands: readonly Command[],
-  said: readonly string[],
-  found: Command | undefined,
+  words: readonly string[],
 ): readonly Command[] {
-  const words = said[0] === "help" ? said.slice(1) : said;
-  const command = found ?? commandOf(commands, words);
+  if (words.length === 0) return commands;
+  const command = commandOf(commands, words);
+  if (words.length > 1 && command) return [command];
   const ofNoun = commands.filter(({ name }) =>
     name === words[0] || name.startsWith(`${words[0]} `)
   );
-  if (words.length > 1 && command) return [command];
-  return ofNoun.length > 0 ? ofNoun : commands;
+  if (ofNoun.length === 0) throw unknownCommand(commands, words);
+  return ofNoun;
 }
 
 /** What stands behind the command's name, one for each of its words. */
@@ -168,6 +169,8 @@ function wordsOf(
         : `did you mean "${name} ${near}"?`,
     );
   }
+  // As of a variable that is not set: what it was to select is not to be guessed.
+  if (given.includes("")) throw refuse(name, "it has a word that is empty");
   const missing = words.find((word, at) =>
     !word.startsWith("[") && given[at] === undefined
   );

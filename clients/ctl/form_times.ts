@@ -55,6 +55,9 @@ export function readTimestamp(text: string): Timestamp | undefined {
       .exec(text) ?? [];
   const ms = Date.parse(`${whole}${zone}`);
   if (whole === undefined || Number.isNaN(ms)) return undefined;
+  // The platform takes February 31 for one of the first days of March.
+  const local = new Date(Date.parse(`${whole}Z`)).toISOString().slice(0, 19);
+  if (local !== whole) return undefined;
   return { seconds: BigInt(ms) / 1_000n, nanos: Number(rest.padEnd(9, "0")) };
 }
 

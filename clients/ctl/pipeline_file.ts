@@ -43,6 +43,8 @@ export function readPipelines(file: string, text: string): FilePipeline[] {
     lineCounter: lines,
     // Else an integer above 2^53 would be another one.
     intAsBigInt: true,
+    // Else the key 1.0 would be the key "1".
+    stringKeys: true,
   }) as Document.Parsed[];
   const pipelines = documents.flatMap((document) =>
     rootsOf(file, document).map(({ node, form }) =>

@@ -54,7 +54,9 @@ class FormReader {
     }
     const message: { [field: string]: unknown } = {};
     for (const [name, value] of Object.entries(form)) {
-      const at = path === "" ? name : `${path}.${name}`;
+      const at = /^[\w-]+$/.test(name)
+        ? `${path}.${name}`.replace(/^\./, "")
+        : `${path}[${JSON.stringify(name)}]`;
       const known = fieldOf(type, name);
       if (known === undefined) this.#faults.say(at, unknownField(type, name));
       else if (Object.hasOwn(message, known)) {

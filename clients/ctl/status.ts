@@ -46,20 +46,18 @@ export async function status(call: Call): Promise<void> {
       const before = withRate ? await look(admin, id) : undefined;
       if (before) await delay(rateMs);
       const now = await look(admin, id);
-      forms.push(
-        ...now.found.flatMap((each) =>
-          each.config.stages.map((stage) => ({
-            router,
-            pipeline_id: each.config.id,
-            enabled: each.status.enabled,
-            stage_id: stage.id,
-            stage_type: StageType[stage.stageType]!.toLowerCase(),
-            ...writeForm(stageType, stageOf(each, stage.id), true) as object,
-            ...before &&
-              { records_per_second: rateOf(before, now, each, stage.id) },
-          }))
-        ),
-      );
+      for (const each of now.found) {
+        forms.push(...each.config.stages.map((stage) => ({
+          router,
+          pipeline_id: each.config.id,
+          enabled: each.status.enabled,
+          stage_id: stage.id,
+          stage_type: StageType[stage.stageType]!.toLowerCase(),
+          ...writeForm(stageType, stageOf(each, stage.id), true) as object,
+          ...before &&
+            { records_per_second: rateOf(before, now, each, stage.id) },
+        })));
+      }
     },
   );
   if (!any) return;

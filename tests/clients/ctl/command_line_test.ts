@@ -76,6 +76,18 @@ for (
     ],
     [["get"], 'Cannot accept "get": it needs a word more; say get ID'],
     [
+      ["letters", "discard", ""],
+      'Cannot accept "letters discard": it has a word that is empty',
+    ],
+    [
+      ["help", "aply"],
+      'Cannot accept "aply": there is no such command; did you mean "apply"?',
+    ],
+    [
+      ["xyzzy", "--help"],
+      'Cannot accept "xyzzy": there is no such command; --help lists all',
+    ],
+    [
       ["get", "a", "b"],
       'Cannot accept "b": it is one word too many; say get ID',
     ],

@@ -111,6 +111,11 @@ Deno.test("readPipelines takes several documents, and lists of pipelines", () =>
   assertEquals(configsIn("# nothing\n"), []);
 });
 
+Deno.test("readPipelines takes the names in a map as they are written", () => {
+  const [config] = configsIn(text("a") + "metadata: {1.0: a, 0x10: b, ~: c}\n");
+  assertEquals(config!.metadata, { "1.0": "a", "0x10": "b", "~": "c" });
+});
+
 Deno.test("readPipelines tells all faults of all documents, by line and path", () => {
   assertEquals(
     refusalOf(`id: orders
@@ -177,6 +182,14 @@ for (
     ],
     ["no YAML", "id: [", "Cannot read the pipelines in file: "],
     ["a key twice", "id: a\nid: b\n", "Map keys must be unique at line 2"],
+    [
+      "a name that is none",
+      text("orders") + '"stages[0]": 1\n"\\e[31m": 1\n"": 1\n<<: {}\n',
+      `
+  file:15: ["stages[0]"] is no field of PipelineConfig; did you mean "stages"?
+  file:16: ["\\u001b[31m"] is no field of PipelineConfig, which`,
+    ],
+    ["a key that is no text", "? [a]\n: b\n", "all keys must be strings"],
     ["an alias of nothing", "id: *a\n", "Cannot read the pipelines in file: "],
     [
       "aliases without end",
