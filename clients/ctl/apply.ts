@@ -29,6 +29,8 @@ export async function apply(call: Call): Promise<void> {
       );
     } catch (thrown) {
       const error = asConveyorError(thrown);
+      // Nor would the others get an answer.
+      if (error.code === Code.Unavailable) throw error;
       const told = error.code === Code.InvalidArgument &&
         error.details.length > 0;
       call.fail(told ? pipeline.refusal(error.details) : error);

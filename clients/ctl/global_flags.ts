@@ -24,21 +24,21 @@ export const globalFlags: readonly Flag[] = [
     name: "tls-cert",
     value: "FILE",
     variable: "CONVEYOR_TLS_CERT",
-    options: ["tls.cert", "tls.certFile"],
+    options: ["tls", "tls.cert", "tls.certFile"],
     help: "certificate chain to show (PEM)",
   },
   {
     name: "tls-key",
     value: "FILE",
     variable: "CONVEYOR_TLS_KEY",
-    options: ["tls.key", "tls.keyFile"],
+    options: ["tls", "tls.key", "tls.keyFile"],
     help: "its private key (PEM)",
   },
   {
     name: "tls-server-name",
     value: "NAME",
     variable: "CONVEYOR_TLS_SERVER_NAME",
-    options: ["tls.serverName"],
+    options: ["tls", "tls.serverName"],
     help: "name that the router's certificate is for (default: the host)",
   },
   {
@@ -53,7 +53,7 @@ export const globalFlags: readonly Flag[] = [
     value: "MS",
     variable: "CONVEYOR_TIMEOUT_MS",
     options: ["timeoutMs", "connectTimeoutMs"],
-    help: "time that a call may take (default: 30000)",
+    help: "time that connecting, or a call, may take (default: 3000, or 30000)",
   },
   {
     name: "output",

@@ -10,10 +10,10 @@ import type { ClusterClient } from "../cluster_client.ts";
 import type { DeadLetterClient } from "../dead_letter_client.ts";
 import type { RegistryClient } from "../registry_client.ts";
 import { ConveyorError, invalidArgument } from "../../lib/errors.ts";
-import { callTimeoutMs } from "../../lib/limits.ts";
+import { callTimeoutMs, operatorConnectTimeoutMs } from "../../lib/limits.ts";
 import { needsOfAddress, permittedVariable } from "../../lib/permissions.ts";
 import type { CallOptions } from "../transport.ts";
-import type { Flags } from "./command.ts";
+import type { Flag, Flags } from "./command.ts";
 import { globalFlags, routerDefault } from "./global_flags.ts";
 import { requirePermissions } from "./require_permissions.ts";
 
@@ -25,11 +25,14 @@ export class Session {
     this.#flags = flags;
   }
 
-  /** Addresses of the routers. */
+  /** Addresses of the routers, each once: what each has of its own must not be told twice. */
   get routers(): readonly string[] {
-    return (this.#value("router") ?? routerDefault).split(",")
+    const text = this.#value("router") ?? routerDefault;
+    const urls = text.split(",")
       .map((each) => each.trim()).filter((each) => each !== "")
       .map((each) => /:\/\/|^unix:/.test(each) ? each : `http://${each}`);
+    if (urls.length > 0) return [...new Set(urls)];
+    throw invalidArgument(this.#placeOf("router"), "must name a router", text);
   }
 
   /** Of a call that takes as long as records take: it waits for one router and is not sent to another. */
@@ -96,15 +99,21 @@ export class Session {
   #inOperatorsWords(error: unknown): unknown {
     if (!(error instanceof ConveyorError)) return error;
     const option = error.details[0]?.field;
-    const flag = globalFlags.find(({ options }) =>
+    const flags = globalFlags.filter(({ options }) =>
       option !== undefined && options?.includes(option)
     );
+    const flag = flags.find(({ name }) => this.#value(name)) ?? flags[0];
     if (flag === undefined) return error;
-    const { name, variable } = flag;
-    const isFlag = this.#flags.text(name) !== undefined;
-    const place = isFlag ? `--${name}` : variable ?? name;
+    const place = this.#placeOf(flag.name);
     const message = error.message.replace(`"${option}"`, `"${place}"`);
     return new ConveyorError(error.code, message, { cause: error });
+  }
+
+  /** Where the value of a flag was given. */
+  #placeOf(flag: string): string {
+    const { name, variable } = globalFlag(flag);
+    const isFlag = this.#flags.text(name) !== undefined;
+    return isFlag ? `--${name}` : variable ?? name;
   }
 
   /** How the routers are reached. PermissionDenied names what the process is not permitted. */
@@ -123,7 +132,7 @@ export class Session {
       tls: Object.keys(tls).length > 0 ? tls : undefined,
       bearerToken: this.#value("bearer-token"),
       timeoutMs,
-      connectTimeoutMs: timeoutMs,
+      connectTimeoutMs: timeoutMs ?? operatorConnectTimeoutMs,
     });
   }
 
@@ -131,15 +140,20 @@ export class Session {
     const text = this.#value("timeout-ms");
     if (text === undefined) return undefined;
     if (/^\d+$/.test(text)) return Number(text);
-    throw invalidArgument("--timeout-ms", "must be a number of ms", text);
+    const place = this.#placeOf("timeout-ms");
+    throw invalidArgument(place, "must be a number of ms", text);
   }
 
   /** A flag wins over its variable. */
   #value(name: string): string | undefined {
-    const { variable } = globalFlags.find((flag) => flag.name === name)!;
+    const { variable } = globalFlag(name);
     return this.#flags.text(name) ??
       (variable && permittedVariable(variable) || undefined);
   }
+}
+
+function globalFlag(name: string): Flag {
+  return globalFlags.find((flag) => flag.name === name)!;
 }
 
 /** `options` without those that are not set. */

@@ -131,6 +131,43 @@ Deno.test("ctl works with no more permissions than it names", () =>
     );
   }));
 
+Deno.test("ctl applies all of a file although nobody reads what it says", () =>
+  withRouter({
+    "orders.yaml": ["a", "b", "c"].map((id) => orders.replace("orders", id))
+      .join("---\n"),
+  }, async (run, folder, router) => {
+    const { code, stderr } = await new Deno.Command("bash", {
+      args: [
+        "-c",
+        '"$0" run -A clients/ctl/main.ts apply -f "$1" --router "$2" | true; exit "${PIPESTATUS[0]}"',
+        ...[Deno.execPath(), `${folder}/orders.yaml`, router],
+      ],
+      cwd: new URL("../../", import.meta.url),
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+    const listed = await run("list", "-o", "json");
+    assertEquals(JSON.parse(listed.stdout).length, 3);
+  }));
+
+Deno.test("ctl reads of a file, or of standard input, only text of a bearable size", () =>
+  inFolder(async (cwd) => {
+    await Deno.writeFile(`${cwd}/latin1`, new Uint8Array([0x23, 0xe9]));
+    const dry = ["apply", "--dry-run", "-f"];
+    for (
+      const [file, says] of [
+        ["latin1", 'Cannot read "latin1": It is not text in UTF-8\n'],
+        [
+          "/dev/zero",
+          'Cannot read "/dev/zero": It has more than 16777216 bytes\n',
+        ],
+        [".", 'Cannot read ".": Is a directory\n'],
+      ] as const
+    ) {
+      const ended = await ctl([...dry, file], { cwd });
+      assertEquals(ended, { code: 64, stdout: "", stderr: says });
+    }
+  }));
+
 Deno.test("ctl ends without a word when nobody reads its output any more", async () => {
   const { code, stderr } = await new Deno.Command("bash", {
     args: [
@@ -170,6 +207,9 @@ Deno.test("ctl shows its certificate to a router that asks for one", () =>
 for (
   const [args, code, says] of [
     [["aply"], 64, 'did you mean "apply"?'],
+    [["x\x1b[31m\x9b"], 64, 'Cannot accept "x [31m ": '],
+    [["letters", "--router", ","], 64, '"--router": must name a router'],
+    [["list", "--router", "127.0.0.1:1"], 69, "within 3000 ms"],
     [
       ["apply", "-f", "nowhere.yaml"],
       64,
@@ -201,6 +241,12 @@ for (
       64,
       '"--router": must be "http://host:port"',
     ],
+    [
+      ["list", "--tls-server-name", "x"],
+      64,
+      '"--tls-server-name": goes with an https:// address',
+    ],
+    [["backup", "restore"], 64, "either by its ID or by --file"],
     [["nodes", "add", "2", "y"], 64, '"ADDRESS": must be "host:port"'],
     [["nodes", "remove", "first"], 64, '"NODE": must be the number of a node'],
     [
