@@ -40,15 +40,19 @@ type BackupHandlers = Required<Handlers<BackupServiceMethods>>;
 export class BackupHandler implements BackupHandlers {
   readonly #replicated: ReplicatedState;
   readonly #store: BackupStore;
+  readonly #caughtUp: () => Promise<void>;
   readonly #clock: Clock;
 
+  /** `caughtUp` resolves when this node runs every pipeline that is enabled. */
   constructor(
     replicated: ReplicatedState,
     store: BackupStore,
+    caughtUp: () => Promise<void> = () => Promise.resolve(),
     clock: Clock = systemClock,
   ) {
     this.#replicated = replicated;
     this.#store = store;
+    this.#caughtUp = caughtUp;
     this.#clock = clock;
   }
 
@@ -143,7 +147,10 @@ export class BackupHandler implements BackupHandlers {
     let checked: CheckedBackup;
     try {
       checked = await this.#check(snapshotId, signal);
-      if (!validateOnly) await this.#restore(snapshotId, signal);
+      if (!validateOnly) {
+        await this.#restore(snapshotId, signal);
+        await this.#caughtUp();
+      }
     } catch (error) {
       return { success: false, message: domainRefusal(error) };
     }

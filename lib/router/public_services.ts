@@ -115,7 +115,7 @@ export class PublicServices {
         new DataPlaneHandler({ flow, expectSource: caughtUp }),
       )
       .add(deadLetterService, new DeadLetterHandler(deadLetters))
-      .add(backupService, new BackupHandler(replicated, backups))
+      .add(backupService, new BackupHandler(replicated, backups, caughtUp))
       .add(clusterService, this.#cluster());
     this.#health.addTo(server);
     for (const service of reflectionServices) {

@@ -226,6 +226,34 @@ Deno.test("a restoration that another one overtakes changes nothing", async () =
   await client.close();
 });
 
+Deno.test("a restoration is answered once its pipelines run at the router that was asked", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const asked = Promise.withResolvers<void>();
+  const running = Promise.withResolvers<void>();
+  const handler = new BackupHandler(
+    node.replicated,
+    new MemoryBackups(),
+    () => {
+      asked.resolve();
+      return running.promise;
+    },
+  );
+  const client = new BackupClient(new Loopback().add(backupService, handler));
+  await fill(node);
+  await client.create("a");
+  await register(node, "later");
+  await client.validate("a");
+  let answered = false;
+  const restored = client.restore("a").then(() => answered = true);
+  await Promise.race([asked.promise, restored]);
+  assertEquals(node.replicated.state.services.size, 200);
+  assertEquals(answered, false);
+  running.resolve();
+  await restored;
+  await client.close();
+});
+
 /** Backups of which the second reading fails behind its first piece. */
 class FailingBackups extends MemoryBackups {
   #readings = 0;
