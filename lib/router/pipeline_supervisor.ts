@@ -126,20 +126,20 @@ export class PipelineSupervisor {
   async #takeInTurns(): Promise<number> {
     const { state, metadata } = this.#replicated;
     const { appliedIndex } = metadata;
-    const pipelines = state.pipelines.list();
-    const known = new Set(pipelines.map(({ pipelineId }) => pipelineId));
+    const ids = state.pipelines.list().map(({ pipelineId }) => pipelineId);
+    const known = new Set(ids);
     for (const id of [...this.#running.keys()]) {
       if (!known.has(id)) this.#delete(id);
     }
     this.#pipelines.servicesChanged();
     let sliceEndMs = this.#clock.monotonicMs() + pipelinesSliceMs;
-    for (const pipeline of pipelines) {
+    for (const id of ids) {
       if (this.#clock.monotonicMs() >= sliceEndMs) {
         await this.#turn();
         sliceEndMs = this.#clock.monotonicMs() + pipelinesSliceMs;
       }
       if (this.#closing.signal.aborted) break;
-      this.#set(pipeline);
+      this.#setPresent(id);
     }
     this.#pipelines.pullsChanged();
     return appliedIndex;
@@ -154,7 +154,8 @@ export class PipelineSupervisor {
       case "pipelineChanged":
         if (event.change === "deleted") {
           this.#delete(event.pipeline.pipelineId);
-        } else this.#set(event.pipeline);
+        }
+        this.#setPresent(event.pipeline.pipelineId);
         return this.#pipelines.pullsChanged();
       case "serviceAdded":
       case "serviceModified":
@@ -193,6 +194,12 @@ export class PipelineSupervisor {
       if (committed === undefined) continue;
       this.#pipelines.offsetRaised(sourceId, partition, committed.offset);
     }
+  }
+
+  /** As it is now, and not as it was: whoever took it out may have been told that it runs no more. */
+  #setPresent(pipelineId: string): void {
+    const pipeline = this.#replicated.state.pipelines.get(pipelineId);
+    if (pipeline) this.#set(pipeline);
   }
 
   #set(pipeline: Readonly<Pipeline>): void {

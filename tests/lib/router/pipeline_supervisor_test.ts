@@ -190,6 +190,26 @@ Deno.test("PipelineSupervisor runs what changed while it began, as it was change
   await supervisor.close();
 });
 
+Deno.test("PipelineSupervisor never runs what was taken out before its turn, as whoever took it out was told", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { supervisor, told, calls } = await oneATurn(cluster, 200);
+  const starting = supervisor.start();
+  const { methods } = adminService;
+  const list = cluster.node(1).replicated.state.pipelines.list();
+  const [disabled, deleted] = list.slice(-2).map((each) => each.pipelineId);
+  await calls.unary(methods.disablePipeline, { pipelineId: disabled! });
+  await calls.unary(methods.deletePipeline, {
+    pipelineId: deleted!,
+    force: true,
+  });
+  await starting;
+  await supervisor.caughtUp();
+  assertEquals(told.filter((each) => each.startsWith("runs ")).length, 198);
+  assert(!told.includes(`runs ${disabled}`));
+  assert(!told.includes(`runs ${deleted}`));
+  await supervisor.close();
+});
+
 Deno.test("PipelineSupervisor.close() ends a start that is under way", async () => {
   await using cluster = await StateCluster.start(1);
   const { supervisor, told } = await oneATurn(cluster, 10);
