@@ -188,6 +188,8 @@ for (const secure of [false, true]) {
       await registry.register({
         identity: { serviceId: `${name}-1`, name, serviceType },
         endpoint: { host: host!, port: Number(port), useTls: secure },
+        // Nobody renews the lease.
+        heartbeatInterval: { seconds: 300n, nanos: 0 },
       });
     };
     await register("known", ServiceType.Lookup, await services.lookup());
