@@ -3,25 +3,25 @@ import { asConveyorError, ConveyorError } from "../../lib/errors.ts";
 import type { Call } from "./command.ts";
 
 /**
- * Does `work` with a client of each router; one that cannot be asked is told, and the next is asked. Whether
- * any could.
+ * Does `work` with a client of each router; one that cannot be asked is told, and the next is asked. How
+ * many could.
  */
 export async function onEachRouter<Client extends AsyncDisposable>(
   { session: { routers }, fail }: Call,
   connect: (router: string) => Promise<Client>,
   work: (client: Client, router: string) => Promise<void>,
-): Promise<boolean> {
-  let any = false;
+): Promise<number> {
+  let answered = 0;
   for (const router of routers) {
     try {
       await using client = await connect(router);
       await work(client, router);
-      any = true;
+      answered++;
     } catch (thrown) {
       const { code, message } = asConveyorError(thrown);
       const place = routers.length > 1 ? `${router}: ` : "";
       fail(new ConveyorError(code, place + message, { cause: thrown }));
     }
   }
-  return any;
+  return answered;
 }

@@ -12,6 +12,9 @@ const nanosOf: { readonly [unit: string]: bigint } = {
 };
 const second = 1_000_000_000n;
 const secondsMax = 315_576_000_000n;
+/** The first second of the year 0, and the last one of 9999. */
+const yearMin = -62_167_219_200n;
+const yearMax = 253_402_300_799n;
 
 /** What a duration must be, for errors. */
 export const durationRule =
@@ -42,10 +45,15 @@ export function writeDuration({ seconds, nanos }: Duration): string {
   return `${total < 0n ? "-" : ""}${size / second}${fraction(size % second)}s`;
 }
 
-/** Writes a moment: `2026-11-30T13:45:49.25Z`. */
+/**
+ * Writes a moment: `2026-11-30T13:45:49.25Z`. Of a year that has not four digits, which whoever sends a
+ * record may claim, the seconds since 1970: `@253402300800`.
+ */
 export function writeTimestamp({ seconds, nanos }: Timestamp): string {
+  const rest = fraction(BigInt(nanos));
+  if (seconds < yearMin || seconds > yearMax) return `@${seconds}${rest}`;
   const whole = new Date(Number(seconds) * 1_000).toISOString().slice(0, 19);
-  return `${whole}${fraction(BigInt(nanos))}Z`;
+  return `${whole}${rest}Z`;
 }
 
 /** Reads a moment, which must say its zone; undefined when it is none. */

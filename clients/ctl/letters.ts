@@ -41,7 +41,7 @@ const countColumns: readonly Column[] = [
 
 type Work = (letters: DeadLetterClient) => Promise<void>;
 
-function onEach(call: Call, work: Work): Promise<boolean> {
+function onEach(call: Call, work: Work): Promise<number> {
   return onEachRouter(call, (router) => call.session.letters(router), work);
 }
 
@@ -49,18 +49,23 @@ function onEach(call: Call, work: Work): Promise<boolean> {
 export async function count(call: Call): Promise<void> {
   const filter = filterOf(call);
   const forms: Form[] = [];
-  const any = await onEach(call, async (letters) => {
+  const answered = await onEach(call, async (letters) => {
     const { counts } = await letters.stats(filter);
     forms.push(...counts.map((each) => writeForm(countType, each, true)));
   });
-  if (any) call.show({ forms, table: () => rowsOf(countColumns, forms) });
+  if (answered > 0) {
+    call.show({
+      forms,
+      table: () => rowsOf(countColumns, forms),
+    });
+  }
 }
 
 export async function list(call: Call): Promise<void> {
   const filter = filterOf(call);
   const limit = limitOf(call.flags);
   const forms: Form[] = [];
-  const any = await onEach(call, async (letters) => {
+  const answered = await onEach(call, async (letters) => {
     if (forms.length > limit) return;
     // One more tells whether there are more.
     const pageSize = limit - forms.length + 1;
@@ -68,7 +73,7 @@ export async function list(call: Call): Promise<void> {
       forms.push(formOf(letter));
     }
   });
-  if (!any) return;
+  if (answered === 0) return;
   const shown = forms.slice(0, limit);
   call.show({ forms: shown, table: () => rowsOf(letterColumns, shown) });
   if (forms.length > limit) {
@@ -79,7 +84,7 @@ export async function list(call: Call): Promise<void> {
 export async function get(call: Call): Promise<void> {
   const id = call.words[0]!;
   const found: Form[] = [];
-  const any = await onEach(call, async (letters) => {
+  const answered = await onEach(call, async (letters) => {
     if (found.length > 0) return;
     try {
       found.push(formOf(await letters.get(id)));
@@ -87,8 +92,12 @@ export async function get(call: Call): Promise<void> {
       if (!isNotFound(error)) throw error;
     }
   });
-  if (!any) return;
-  if (found.length === 0) throw noLetter(id);
+  if (answered === 0) return;
+  if (found.length === 0) {
+    // A router that was not asked may keep it.
+    if (answered < call.session.routers.length) return;
+    throw noLetter(id);
+  }
   call.show({ forms: found[0]!, table: () => rowsOf(letterColumns, found) });
 }
 
@@ -99,7 +108,7 @@ export async function replay(call: Call): Promise<void> {
   const missing = new Set(filter.deadLetterIds);
   let settled = 0;
   let others = 0;
-  const any = await onEach(call, async (letters) => {
+  const answered = await onEach(call, async (letters) => {
     for await (const result of letters.replay(filter, { fromSource })) {
       const { deadLetterId: id, status, errorCode, errorMessage } = result;
       // Another router may keep it.
@@ -107,13 +116,15 @@ export async function replay(call: Call): Promise<void> {
       missing.delete(id);
       if (status === ReplayStatus.Settled) settled++;
       else others++;
-      const word = ReplayStatus[status]!.toLowerCase();
+      const word = (ReplayStatus[status] ?? `${status}`).toLowerCase();
       const why = errorCode === "" ? "" : `: ${errorCode}: ${errorMessage}`;
       call.say(`letter "${id}" ${word}${why}`);
     }
   });
-  if (!any) return;
-  for (const id of missing) call.fail(noLetter(id));
+  if (answered === 0) return;
+  if (answered === call.session.routers.length) {
+    for (const id of missing) call.fail(noLetter(id));
+  }
   call.say(`${settled} settled, ${others} kept`);
   if (others > 0) {
     call.fail(
@@ -126,10 +137,10 @@ export async function replay(call: Call): Promise<void> {
 export async function discard(call: Call): Promise<void> {
   const filter = selective("discard", call);
   let discarded = 0n;
-  const any = await onEach(call, async (letters) => {
+  const answered = await onEach(call, async (letters) => {
     discarded += await letters.discard(filter);
   });
-  if (any) call.say(`${discarded} letters discarded`);
+  if (answered > 0) call.say(`${discarded} letters discarded`);
 }
 
 /** The letter; its payload as text too, where it is one. */

@@ -39,7 +39,7 @@ export async function status(call: Call): Promise<void> {
   const { session, flags, words: [id] } = call;
   const withRate = flags.isSet("rate");
   const forms: Form[] = [];
-  const any = await onEachRouter(
+  const answered = await onEachRouter(
     call,
     (router) => session.admin([router]),
     async (admin, router) => {
@@ -52,7 +52,7 @@ export async function status(call: Call): Promise<void> {
           pipeline_id: each.config.id,
           enabled: each.status.enabled,
           stage_id: stage.id,
-          stage_type: StageType[stage.stageType]!.toLowerCase(),
+          stage_type: typeNameOf(stage.stageType),
           ...writeForm(stageType, stageOf(each, stage.id), true) as object,
           ...before &&
             { records_per_second: rateOf(before, now, each, stage.id) },
@@ -60,7 +60,7 @@ export async function status(call: Call): Promise<void> {
       }
     },
   );
-  if (!any) return;
+  if (answered === 0) return;
   call.show({
     forms,
     table: () =>
@@ -71,6 +71,11 @@ export async function status(call: Call): Promise<void> {
         ...columns.slice(-1),
       ], forms),
   });
+}
+
+/** A newer router may know types that this version does not. */
+function typeNameOf(type: StageType): string {
+  return (StageType[type] ?? `${type}`).toLowerCase();
 }
 
 /** Pipelines at a moment. */

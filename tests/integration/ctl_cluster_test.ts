@@ -139,6 +139,14 @@ Deno.test("ctl asks every router that is named for what each has of its own", as
   assertEquals(ended.code, 69);
   assert(ended.stderr.startsWith(`${silent}: Cannot connect`), ended.stderr);
   assert(ended.stdout.includes("INVALID_ARGUMENT"), ended.stdout);
+  for (const command of ["get", "replay"]) {
+    // The router that is away may keep it.
+    const { code, stderr } = await ctl([
+      ...["letters", command, "x", "--timeout-ms", "300"],
+      ...["--router", `${silent},${one.url}`],
+    ]);
+    assertEquals([code, stderr.includes("no letter")], [69, false], stderr);
+  }
 });
 
 Deno.test("ctl saves what the routers know in a file, and brings it back", () =>

@@ -52,12 +52,25 @@ for (
     ["1970-01-01T00:00:00Z", 0n, 0],
     ["2026-11-30T13:45:49.25Z", 1_796_046_349n, 250_000_000],
     ["1969-12-31T23:59:59.5Z", -1n, 500_000_000],
+    ["9999-12-31T23:59:59Z", 253_402_300_799n, 0],
     ["2026-11-30T14:45:49+01:00", 1_796_046_349n, 0, "2026-11-30T13:45:49Z"],
   ] as const
 ) {
   Deno.test(`readTimestamp reads ${text}, and writeTimestamp writes ${written}`, () => {
     assertEquals(readTimestamp(text), { seconds, nanos });
     assertEquals(writeTimestamp({ seconds, nanos }), written);
+  });
+}
+
+for (
+  const [seconds, says] of [
+    [253_402_300_800n, "@253402300800.5"],
+    [2n ** 63n - 1n, "@9223372036854775807.5"],
+    [-(2n ** 63n), "@-9223372036854775808.5"],
+  ] as const
+) {
+  Deno.test(`writeTimestamp writes ${says} where RFC 3339 has no such year`, () => {
+    assertEquals(writeTimestamp({ seconds, nanos: 500_000_000 }), says);
   });
 }
 
