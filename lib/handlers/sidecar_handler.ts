@@ -118,12 +118,16 @@ export class SidecarCoordinatorImpl {
     const { sidecars, assignments } = this.#replicated.state;
     const entered = sidecars.get(sidecarId);
     const held = assignments.of(sidecarId);
+    // Made before anything is waited for: pipelines may be other ones afterwards.
+    const initialAssignments = held.map(({ assignment }) =>
+      this.#whole(assignment)
+    );
     const isEntered = entered?.registrationId === registrationId;
     if (isEntered) await this.#tellRest(entered, context.signal);
     return {
       success: true,
       registrationId,
-      initialAssignments: held.map(({ assignment }) => this.#whole(assignment)),
+      initialAssignments,
       versions: Object.fromEntries(
         held.map(({ assignment, version }) => [
           assignment.pipelineId,
@@ -274,14 +278,16 @@ export class SidecarCoordinatorImpl {
     const untold = assignments.untold(
       known ? { ...sidecar, ...asTold(known) } : sidecar,
     );
-    if (!known && untold.commands.length > 0) {
+    // Made before anything is waited for: pipelines may be other ones afterwards.
+    const commands = untold.commands.map((command) =>
+      command.assign ? { assign: this.#whole(command.assign) } : command
+    );
+    if (!known && commands.length > 0) {
       await this.#tell(sidecar, untold, signal);
     }
     return {
       acknowledged: true,
-      commands: untold.commands.map((command) =>
-        command.assign ? { assign: this.#whole(command.assign) } : command
-      ),
+      commands,
       versions: Object.fromEntries(
         Object.entries(untold.told).map(([id, version]) => [
           id,

@@ -227,6 +227,47 @@ class GoneWhenTold extends ReplicatedState {
   }
 }
 
+/** A replicated state by which a pipeline is updated just when it is noted what a sidecar is told. */
+class UpdatedWhenTold extends ReplicatedState {
+  readonly #update: () => Promise<unknown>;
+
+  constructor({ replicated }: StateNode, update: () => Promise<unknown>) {
+    super(replicated.metadata, replicated.state);
+    this.#update = update;
+  }
+
+  override async change(
+    ...[action, command, ...rest]: Parameters<ReplicatedState["change"]>
+  ): Promise<Answer> {
+    if (command.tellSidecar) await this.#update();
+    return await super.change(action, command, ...rest);
+  }
+}
+
+Deno.test("heartbeat() tells an assignment with the pipeline that it is of, though that is updated meanwhile", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  await enter(node, "s", ["in", "out"]);
+  await create(node);
+  const replicated = new UpdatedWhenTold(
+    node,
+    () =>
+      node.calls.unary(adminService.methods.updatePipeline, {
+        pipelineId: "orders",
+        config: pipelineConfig({
+          stages: [stage("in", "source"), stage("other", "sink")],
+          edges: [edge("in", "other")],
+        }),
+      }),
+  );
+  const { message } = await new Loopback()
+    .add(sidecarService, new SidecarCoordinatorImpl(replicated, node.leases))
+    .unary(methods.heartbeat, { sidecarId: "s" });
+  const { stages, config } = message.commands[0]!.assign!;
+  assertEquals(stages.map(({ stageId }) => stageId), ["in", "out"]);
+  assertEquals(config?.stages.map(({ id }) => id), ["in", "out"]);
+});
+
 Deno.test("heartbeat() tells again what a caller that went away was not told", async () => {
   await using cluster = await StateCluster.start(1);
   const node = cluster.node(1);
