@@ -39,7 +39,7 @@ export class PipelineSupervisor {
   /** Those that run, by id. */
   readonly #running: Map<string, Readonly<Pipeline>> = new Map();
   /** While everything is made as the state says. */
-  #taking: Promise<number> | undefined;
+  #taking: Promise<void> | undefined;
   #watching: Promise<void> | undefined;
   /** Whether the flow is still to hear of changed services. */
   #servicesChanged = false;
@@ -56,10 +56,10 @@ export class PipelineSupervisor {
     this.#scheduler = scheduler;
   }
 
-  /** Resolves when what is enabled now runs; follows the state from then on. */
+  /** Follows the state from now on; resolves when what is enabled now runs. */
   async start(): Promise<void> {
-    const index = await this.#takeAll();
-    this.#watching = this.#follow(index);
+    this.#watching = this.#follow();
+    await this.#taking;
   }
 
   /**
@@ -92,40 +92,37 @@ export class PipelineSupervisor {
     await this.#watching;
   }
 
-  async #follow(from: number): Promise<void> {
+  async #follow(): Promise<void> {
     const { signal } = this.#closing;
     const { metadata } = this.#replicated;
-    let index = from;
     while (!signal.aborted) {
+      const { appliedIndex } = metadata;
+      this.#takeAll();
       try {
-        for await (const { event } of metadata.watch(index, signal)) {
+        for await (const { event } of metadata.watch(appliedIndex, signal)) {
           this.#take(event);
         }
         return;
       } catch (error) {
         if (!isBehind(error)) return;
-        index = await this.#takeAll();
       }
     }
   }
 
-  /** Makes everything as the state says now; the index that this is from. */
-  async #takeAll(): Promise<number> {
-    this.#taking = this.#takeInTurns();
-    try {
-      return await this.#taking;
-    } finally {
-      this.#taking = undefined;
-    }
+  /** Makes everything as the state says, while it is followed. */
+  #takeAll(): void {
+    const taking = this.#takeInTurns().finally(() => {
+      if (this.#taking === taking) this.#taking = undefined;
+    });
+    this.#taking = taking;
   }
 
   /**
-   * The same in slices: thousands of pipelines in one go would keep the node from its heartbeats for
-   * so long that the others elect another leader.
+   * In slices: thousands of pipelines in one go would keep the node from its heartbeats for so long
+   * that the others elect another leader.
    */
-  async #takeInTurns(): Promise<number> {
-    const { state, metadata } = this.#replicated;
-    const { appliedIndex } = metadata;
+  async #takeInTurns(): Promise<void> {
+    const { state } = this.#replicated;
     const ids = state.pipelines.list().map(({ pipelineId }) => pipelineId);
     const known = new Set(ids);
     for (const id of [...this.#running.keys()]) {
@@ -142,7 +139,6 @@ export class PipelineSupervisor {
       this.#setPresent(id);
     }
     this.#pipelines.pullsChanged();
-    return appliedIndex;
   }
 
   #turn(): Promise<void> {

@@ -210,6 +210,20 @@ Deno.test("PipelineSupervisor never runs what was taken out before its turn, as 
   await supervisor.close();
 });
 
+Deno.test("PipelineSupervisor follows the state while it begins, and not only after", async () => {
+  await using cluster = await StateCluster.start(1);
+  const { supervisor, told, calls } = await oneATurn(cluster, 200);
+  let begins = true;
+  const starting = supervisor.start().then(() => begins = false);
+  const first = await until(() => told.find((each) => /^runs/.test(each)));
+  const id = first.replace("runs ", "");
+  await calls.unary(adminService.methods.disablePipeline, { pipelineId: id });
+  await until(() => told.includes(`stops ${id}`));
+  assert(begins, "it had begun");
+  await starting;
+  await supervisor.close();
+});
+
 Deno.test("PipelineSupervisor.close() ends a start that is under way", async () => {
   await using cluster = await StateCluster.start(1);
   const { supervisor, told } = await oneATurn(cluster, 10);
