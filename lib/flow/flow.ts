@@ -218,6 +218,14 @@ export class Flow implements AsyncDisposable {
     this.#receiver.receive(handover, done);
   }
 
+  /**
+   * Resolves when the offsets are committed of what the source has heard acks of, or cannot be now. They are
+   * within a moment anyway; whoever is about to ask where the source goes on does not wait for that.
+   */
+  commitOffsets(sourceId: string): Promise<void> {
+    return this.#committer.commitOf(sourceId);
+  }
+
   /** Takes no more records; resolves when all are settled and their offsets committed. */
   async drain(): Promise<void> {
     this.#draining = true;
@@ -271,7 +279,11 @@ export class Flow implements AsyncDisposable {
           takers.some(({ run }) => run.pipeline.id === pipelineId);
         return isMeant ? takers : [];
       },
-      sessionClosed: (session) => void this.#sessions.delete(session),
+      sessionClosed: (session) => {
+        this.#sessions.delete(session);
+        // The source may go on at another node.
+        if (!this.#closed) void this.#committer.commitAll();
+      },
       sessionWaits: (session) => void this.#waiting.add(session),
     };
   }

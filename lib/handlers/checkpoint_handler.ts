@@ -16,7 +16,9 @@ import { type Service, serviceOf } from "../../proto/service.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { Gatherer } from "../consensus/gatherer.ts";
 import type { ReplicatedState } from "../consensus/replicated_state.ts";
+import { within } from "../consensus/within.ts";
 import { Code, ConveyorError, invalidArgument } from "../errors.ts";
+import type { Flow } from "../flow/flow.ts";
 import { checkpointBytesMax } from "../limits.ts";
 import { requiredString } from "../options.ts";
 import type { Handlers } from "../rpc/handler.ts";
@@ -36,6 +38,9 @@ export const checkpointService: Service<CheckpointServiceMethods> = serviceOf(
   "conveyor.checkpoint.CheckpointService",
 );
 
+/** The flow whose offsets are asked for. */
+export type OffsetsPort = Pick<Flow, "commitOffsets">;
+
 type CheckpointHandlers = Required<Handlers<CheckpointServiceMethods>>;
 
 /** The highest sequence number there is: nothing follows it. */
@@ -47,9 +52,16 @@ export class CheckpointHandler implements CheckpointHandlers {
   readonly #offsets: Gatherer<OffsetCommit, OffsetOutcome>;
   readonly #watermarks: Gatherer<Watermark, boolean>;
   readonly #global: GlobalWatermark;
+  readonly #flow: OffsetsPort;
 
-  constructor(replicated: ReplicatedState, clock: Clock = systemClock) {
+  /** `flow` is that of the node. */
+  constructor(
+    replicated: ReplicatedState,
+    flow: OffsetsPort,
+    clock: Clock = systemClock,
+  ) {
     this.#replicated = replicated;
+    this.#flow = flow;
     this.#offsets = new Gatherer((commits) =>
       commitOffsets(replicated, commits)
     );
@@ -74,6 +86,8 @@ export class CheckpointHandler implements CheckpointHandlers {
     { signal },
   ) => {
     requiredString("source_id", sourceId);
+    // What a source has heard of counts for it, though its commit may still be about to begin.
+    await within(this.#flow.commitOffsets(sourceId), signal);
     const { offsets: table } = await this.#replicated.upToDate(signal);
     const offsets: Record<number, bigint> = {};
     const timestamps: Record<number, Timestamp> = {};

@@ -15,6 +15,7 @@ import type { LeaderStatusPort } from "../handlers/cluster_view.ts";
 import {
   CheckpointHandler,
   checkpointService,
+  type OffsetsPort,
 } from "../handlers/checkpoint_handler.ts";
 import { ClusterHandler, clusterService } from "../handlers/cluster_handler.ts";
 import {
@@ -66,7 +67,11 @@ export interface PublicServicesParts {
   readonly replicated: ReplicatedState;
   readonly leases: LeaseKeeper;
   readonly store: RaftStore;
-  readonly flow: RecordIntakePort & ReplayPort & DataPlaneParts["flow"];
+  readonly flow:
+    & RecordIntakePort
+    & ReplayPort
+    & DataPlaneParts["flow"]
+    & OffsetsPort;
   /** What consumers pull. */
   readonly supply: PullSupplyPort;
   readonly letters: KvDeadLetters;
@@ -108,7 +113,7 @@ export class PublicServices {
     server.add(pullService, new PullHandler(this.#parts.supply, replicated))
       .add(adminService, new AdminHandler(replicated, activity, leader))
       .add(registryService, new RegistryHandler(replicated, leases, activity))
-      .add(checkpointService, new CheckpointHandler(replicated))
+      .add(checkpointService, new CheckpointHandler(replicated, flow))
       .add(sidecarService, new SidecarCoordinatorImpl(replicated, leases))
       .add(
         dataPlaneService,

@@ -265,7 +265,7 @@ export class RunningSidecar {
         flow: this.#flow,
         expectSource: (...source) => offsets.expect(...source),
       }),
-    ).add(checkpointService, sourceOffsets(checkpoints));
+    ).add(checkpointService, sourceOffsets(checkpoints, this.#flow));
     this.#health.addTo(server);
     for (const service of reflectionServices) {
       server.add(service, reflectionHandlers(names));

@@ -132,6 +132,62 @@ Deno.test("Flow commits what gathered in 200 ms at once, and again what could no
   world.flow.close();
 });
 
+Deno.test("Flow commits at once what a source has heard acks of that asks where to go on, or has left", async () => {
+  const world = new FlowWorld();
+  world.serve("archive", writesAll);
+  world.flow.setPipeline(straight());
+  const source = world.source();
+  const heard = (count: number): void =>
+    assert(world.time.runUntil(() => source.told.length === count, 50));
+  source.push([order(1)]);
+  heard(1);
+  assertEquals(world.committed.size, 0);
+  await world.flow.commitOffsets("tills");
+  assertEquals(
+    world.committed.size,
+    0,
+    "nothing of that one is to be committed",
+  );
+  const asked = world.flow.commitOffsets("orders");
+  world.time.pass(1);
+  await asked;
+  assertEquals(world.committed.get("orders/0"), 1n);
+  source.push([order(2)]);
+  heard(2);
+  source.session.close();
+  world.time.pass(1);
+  assertEquals(world.committed.get("orders/0"), 2n);
+  world.flow.close();
+});
+
+Deno.test("Flow answers who asks for a commit though others go on, and when it cannot commit", async () => {
+  const world = new FlowWorld();
+  world.serve("archive", writesAll);
+  world.flow.setPipeline(straight());
+  const source = world.source();
+  const more = (n: number): void => {
+    source.push([order(n)]);
+    assert(world.time.runUntil(() => source.told.length === n, 50));
+  };
+  more(1);
+  // One is under way when the next is raised, and another when that is asked for.
+  void world.flow.commitOffsets("orders");
+  more(2);
+  const asked = world.flow.commitOffsets("orders");
+  more(3);
+  await asked;
+  assert(world.committed.get("orders/0")! >= 2n);
+  world.commitRefused = Code.Unavailable;
+  more(4);
+  const refused = world.flow.commitOffsets("orders");
+  world.time.pass(1);
+  await refused;
+  assert(world.committed.get("orders/0")! <= 3n);
+  const left = world.flow.commitOffsets("orders");
+  world.flow.close();
+  await left;
+});
+
 Deno.test("Flow tries a commit that fails again with pauses, however many records settle meanwhile", () => {
   const world = new FlowWorld({ offsetCommitRecords: 10 });
   world.serve("archive", writesAll);

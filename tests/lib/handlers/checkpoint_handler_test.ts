@@ -11,7 +11,11 @@ import { Loopback } from "../../fixtures/loopback.ts";
 import { pipelineConfig } from "../../fixtures/pipelines.ts";
 import { rejection } from "../../fixtures/rejection.ts";
 import { register } from "../../fixtures/services.ts";
-import { StateCluster, type StateNode } from "../../fixtures/state_cluster.ts";
+import {
+  committedFlow,
+  StateCluster,
+  type StateNode,
+} from "../../fixtures/state_cluster.ts";
 
 const { methods } = checkpointService;
 
@@ -156,6 +160,25 @@ Deno.test("reportWatermark() raises a watermark, and tells the lowest of those t
   assertEquals(await watermarks(""), ["a/0 100", "a/1 50", "b/0 70"]);
 });
 
+Deno.test("getSourceOffset() waits for what the source has heard of at this node", async () => {
+  await using cluster = await StateCluster.start(1);
+  const node = cluster.node(1);
+  const flow = {
+    commitOffsets: async (sourceId: string) => {
+      assertEquals(await commit(node, 41n, 0, sourceId), true);
+    },
+  };
+  const calls = new Loopback().add(
+    checkpointService,
+    new CheckpointHandler(node.replicated, flow),
+  );
+  const { message } = await calls.unary(methods.getSourceOffset, {
+    sourceId: "orders",
+  });
+  assertEquals(message.offsets, { 0: 42n });
+  await calls.close();
+});
+
 Deno.test("reportWatermark() leaves partitions out that have been silent for long", async () => {
   await using cluster = await StateCluster.start(1);
   const { replicated } = cluster.node(1);
@@ -163,7 +186,7 @@ Deno.test("reportWatermark() leaves partitions out that have been silent for lon
   const later = { nowMs: Date.now(), monotonicMs: 0 };
   const calls = new Loopback().add(
     checkpointService,
-    new CheckpointHandler(replicated, {
+    new CheckpointHandler(replicated, committedFlow, {
       nowMs: () => later.nowMs,
       monotonicMs: () => later.monotonicMs,
     }),
