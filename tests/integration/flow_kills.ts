@@ -15,7 +15,8 @@ import {
 } from "@conveyor/grpc";
 import { batchRecordsWaiting } from "../../lib/limits.ts";
 import { seededRandom } from "../../lib/random.ts";
-import { freePort, Killable } from "../fixtures/killable.ts";
+import { freePort } from "../fixtures/free_ports.ts";
+import { Killable } from "../fixtures/killable.ts";
 
 /** What is killed. */
 export type Victim = "router" | "transform" | "sink";

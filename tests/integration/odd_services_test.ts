@@ -11,7 +11,8 @@ import {
   type TransformResult,
 } from "@conveyor/grpc";
 import type { MessageInit } from "../../proto/codec.ts";
-import { freePort, Killable } from "../fixtures/killable.ts";
+import { freePort } from "../fixtures/free_ports.ts";
+import { Killable } from "../fixtures/killable.ts";
 import { pushRaw, statuses } from "../fixtures/raw_push.ts";
 import {
   line,

@@ -5,7 +5,8 @@
  * is flushed; it is killed in the middle of that.
  */
 import { assert, assertEquals } from "@std/assert";
-import { freePort, Killable } from "../fixtures/killable.ts";
+import { freePort } from "../fixtures/free_ports.ts";
+import { Killable } from "../fixtures/killable.ts";
 import { statuses } from "../fixtures/raw_push.ts";
 import { line, numbers, RouterSetup } from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";

@@ -9,7 +9,8 @@ import { assert, assertEquals } from "@std/assert";
 import { AdminClient } from "@conveyor/grpc";
 import { creditWindowRecords } from "../../lib/limits.ts";
 import { seededRandom } from "../../lib/random.ts";
-import { freePort, Killable } from "../fixtures/killable.ts";
+import { freePort } from "../fixtures/free_ports.ts";
+import { Killable } from "../fixtures/killable.ts";
 import { line } from "../fixtures/router_setup.ts";
 import { until } from "../fixtures/until.ts";
 

@@ -52,7 +52,7 @@ Deno.test("queueSettings() gives the batch and a queue that can fill it", () => 
     queueRecords: 10_000,
     batch: {
       recordsDue: 500,
-      recordsMax: 1_000,
+      recordsMax: 2_000,
       bytesMax: 1_048_576,
       lingerMs: 0,
     },

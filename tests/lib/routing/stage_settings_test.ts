@@ -45,7 +45,7 @@ Deno.test("stageSettings() fills in the defaults", () => {
     queueRecords: 10_000,
     batch: {
       recordsDue: 500,
-      recordsMax: 1_000,
+      recordsMax: 2_000,
       bytesMax: 1_048_576,
       lingerMs: 5,
     },
