@@ -16,7 +16,7 @@ import { rssOf } from "./process_usage.ts";
 const batch = 500;
 const turnMs = 5_000;
 /** By then the heap has the size that the load calls for. */
-const warmUpMs = 10_000;
+const warmUpMs = 30_000;
 const growthMax = 1.1;
 
 /** Whether the second half of the samples is no higher than the first. */
